@@ -1,0 +1,102 @@
+"""The bus in one process: a bounded queue for each group. See `pipeline.bus`.
+
+Difference to the port: nothing survives the process, so that acknowledging
+only keeps the promise of order (what was received is not delivered again).
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from uuid import uuid4
+
+from pipeline.bus import Delivery, Record
+from pipeline.events import Topic
+
+
+class _Group:
+    """Records waiting for one group, at most `capacity` of them."""
+
+    def __init__(self, topics: frozenset[Topic], capacity: int) -> None:
+        self.topics = topics
+        self.capacity = capacity
+        self.waiting: deque[tuple[Record, int]] = deque()
+        self.changed = asyncio.Condition()
+        self.sealed: set[Topic] = set()
+
+    @property
+    def ended(self) -> bool:
+        return self.topics <= self.sealed
+
+    async def put(self, entries: Sequence[tuple[Record, int]]) -> None:
+        for entry in entries:
+            if len(self.waiting) >= self.capacity:
+                async with self.changed:
+                    self.changed.notify_all()
+                    await self.changed.wait_for(lambda: len(self.waiting) < self.capacity)
+            self.waiting.append(entry)
+        await self.wake()
+
+    async def wake(self) -> None:
+        async with self.changed:
+            self.changed.notify_all()
+
+    async def take(self, limit: int) -> list[tuple[Record, int]]:
+        async with self.changed:
+            await self.changed.wait_for(lambda: self.waiting or self.ended)
+            entries = [self.waiting.popleft() for _ in range(min(limit, len(self.waiting)))]
+            self.changed.notify_all()
+        return entries
+
+
+class _Consumer:
+    def __init__(self, group: _Group) -> None:
+        self._group = group
+
+    async def receive(self, limit: int) -> Delivery:
+        entries = await self._group.take(limit)
+        positions = {(record.topic, 0): offset + 1 for record, offset in entries}
+        return Delivery([record for record, _ in entries], positions)
+
+    async def acknowledge(self, delivery: Delivery) -> None:
+        """Nothing to do: see the module's docstring."""
+
+
+class MemoryBus:
+    """See `pipeline.bus.Bus`. `capacity` is in records, for each group."""
+
+    def __init__(self, capacity: int = 1024) -> None:
+        self.log_id = f"memory:{uuid4()}"
+        self._capacity = capacity
+        self._groups: dict[str, _Group] = {}
+        self._offsets: dict[Topic, int] = {}
+        self._sealed: set[Topic] = set()
+
+    async def publish(self, records: Sequence[Record]) -> None:
+        """See the port. Raises ValueError for a topic that was sealed."""
+        entries: list[tuple[Record, int]] = []
+        for record in records:
+            if record.topic in self._sealed:
+                raise ValueError(f"{record.topic} is sealed: no record can follow")
+            offset = self._offsets.get(record.topic, 0)
+            self._offsets[record.topic] = offset + 1
+            entries.append((record, offset))
+        for group in self._groups.values():
+            wanted = [entry for entry in entries if entry[0].topic in group.topics]
+            if wanted:
+                await group.put(wanted)
+
+    async def seal(self, topic: Topic) -> None:
+        """See the port."""
+        self._sealed.add(topic)
+        for group in self._groups.values():
+            group.sealed.add(topic)
+            await group.wake()
+
+    @asynccontextmanager
+    async def consume(self, group: str, topics: Sequence[Topic]) -> AsyncIterator[_Consumer]:
+        """See the port. A group lives as long as the bus: its members share one queue."""
+        if group not in self._groups:
+            self._groups[group] = _Group(frozenset(topics), self._capacity)
+            self._groups[group].sealed |= self._sealed
+        yield _Consumer(self._groups[group])

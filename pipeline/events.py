@@ -1,0 +1,254 @@
+"""The event contract: what flows between the stages, and to subscribers.
+
+Every event is a CloudEvent 1.0 (`pipeline.codec` writes and reads them); the
+types here are its attributes and its data. JSON Schemas of the data are
+generated from these classes (`pipeline.schemas`) and committed under
+`docs/reference/schemas/`: a change of the data needs a new type version.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+
+class Topic(StrEnum):
+    """The topics of the log."""
+
+    RESOURCES = "tocsin.resources"
+    POLICIES = "tocsin.policies"
+    VERDICTS = "tocsin.verdicts"
+    DEADLETTERS = "tocsin.deadletters"
+
+
+class EventType(StrEnum):
+    """CloudEvents `type` of everything Tocsin emits."""
+
+    RESOURCE_APPLIED = "dev.tocsin.resource.applied.v1"
+    POLICY_APPLIED = "dev.tocsin.policy.applied.v1"
+    POLICY_CHECKED = "dev.tocsin.policy.checked.v1"
+    SOURCE_FAILED = "dev.tocsin.source.failed.v1"
+    VERDICT_PASSED = "dev.tocsin.verdict.passed.v1"
+    VERDICT_WARNED = "dev.tocsin.verdict.warned.v1"
+    VERDICT_FAILED = "dev.tocsin.verdict.failed.v1"
+    VERDICT_ERRORED = "dev.tocsin.verdict.errored.v1"
+    VERDICT_WITHDRAWN = "dev.tocsin.verdict.withdrawn.v1"
+
+
+class Outcome(StrEnum):
+    """What a policy says of a resource. An error is never shown as a pass or a fail."""
+
+    PASS = "pass"  # noqa: S105 - not a password
+    WARN = "warn"
+    FAIL = "fail"
+    ERROR = "error"
+    WITHDRAWN = "withdrawn"
+
+
+class Mode(StrEnum):
+    """What admission would do with a violation. Tocsin only records it."""
+
+    WARN = "warn"
+    ENFORCE = "enforce"
+
+
+class Change(StrEnum):
+    """A verdict beside the previous one for the same resource, policy and image."""
+
+    NEW = "new"
+    DEGRADED = "degraded"
+    IMPROVED = "improved"
+    UPDATED = "updated"
+    NONE = "none"
+
+
+class Withdrawal(StrEnum):
+    """Why a verdict no longer holds. The words are those of a violation's resolution."""
+
+    RESOURCE_DELETED = "resource_deleted"
+    POLICY_DELETED = "policy_deleted"
+    POLICY_CHANGED = "policy_changed"
+    OUT_OF_SCOPE = "out_of_scope"
+
+
+class Data(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """Base of all event data: immutable, camelCase in JSON, absent where it has nothing to say."""
+
+
+class ResourceRef(Data, frozen=True, omit_defaults=False):
+    """Names one object of a cluster. `namespace` is empty for cluster-scoped objects."""
+
+    api_version: str
+    kind: str
+    namespace: str
+    name: str
+    uid: str = ""
+    resource_version: str = ""
+
+
+class PolicyRef(Data, frozen=True):
+    """Names one version of a ClusterImagePolicy. `digest` is of its whole spec."""
+
+    name: str
+    digest: str
+    mode: Mode = Mode.ENFORCE
+    uid: str = ""
+    generation: int = 0
+    title: str = ""
+
+
+class ResourceApplied(Data, frozen=True):
+    """A resource as it is now: the object without managedFields, and its root owner.
+
+    `digest` covers what policies can see, not status; `file` is where a manifest was read.
+    """
+
+    cluster: str
+    resource: ResourceRef
+    digest: str
+    object: dict[str, Any]
+    owner: ResourceRef | None = None
+    file: str = ""
+
+
+class PolicyApplied(Data, frozen=True):
+    """A ClusterImagePolicy as it is now, valid or not, its text resolved."""
+
+    cluster: str
+    name: str
+    digest: str
+    object: dict[str, Any]
+    file: str = ""
+
+
+class PolicyChecked(Data, frozen=True):
+    """What became of a policy when it was loaded: the engine it got, or why it has none."""
+
+    cluster: str
+    policy: PolicyRef
+    file: str = ""
+    engine: str = ""
+    error: str = ""
+    """Invalid: field path and reason."""
+    unsupported: str = ""
+    """Valid, but it uses what Tocsin does not evaluate yet."""
+    refusals: dict[str, str] = {}
+    """Engine -> why it was not chosen."""
+
+
+class SourceFailed(Data, frozen=True):
+    """Something the watcher could not read; the last good objects of that place stay."""
+
+    cluster: str
+    file: str
+    message: str
+    document: int = 0
+    """Number of the document in the file, from 1; 0 for the file as a whole."""
+    resource: ResourceRef | None = None
+
+
+class Image(Data, frozen=True):
+    """An image of a resource as written in the object, and the digest that runs, where known."""
+
+    name: str
+    container: str = ""
+    digest: str = ""
+
+
+class Explanation(Data, frozen=True):
+    """Where the deciding value came from."""
+
+    file: str = ""
+    line: int = 0
+    expression: str = ""
+    responses: tuple[dict[str, Any], ...] = ()
+    """Every member of `isCompliant`, in Rego's set order."""
+    decided: int = -1
+    """Index of the response that decided; -1 where none did."""
+
+
+class Verdict(Data, frozen=True):
+    """What one policy says of one resource (or of one of its images) now."""
+
+    cluster: str
+    resource: ResourceRef
+    policy: PolicyRef
+    outcome: Outcome
+    change: Change
+    evaluated_at: datetime
+    owner: ResourceRef | None = None
+    message: str = ""
+    warning: str = ""
+    images: tuple[Image, ...] = ()
+    image: Image | None = None
+    """Set where the verdict is of one image and not of the resource."""
+    explanation: Explanation | None = None
+    input_digest: str = ""
+    resource_digest: str = ""
+    reason: Withdrawal | None = None
+    """Set on a withdrawn verdict only."""
+    file: str = ""
+
+
+Payload = ResourceApplied | PolicyApplied | PolicyChecked | SourceFailed | Verdict
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """A CloudEvent with typed data. `key` orders it on the log (`partitionkey` on the wire)."""
+
+    type: EventType
+    source: str
+    id: str
+    time: datetime
+    subject: str
+    key: str
+    data: Payload
+    extensions: Mapping[str, str] = {}
+
+
+DATA_TYPES: Mapping[EventType, type[Payload]] = {
+    EventType.RESOURCE_APPLIED: ResourceApplied,
+    EventType.POLICY_APPLIED: PolicyApplied,
+    EventType.POLICY_CHECKED: PolicyChecked,
+    EventType.SOURCE_FAILED: SourceFailed,
+    EventType.VERDICT_PASSED: Verdict,
+    EventType.VERDICT_WARNED: Verdict,
+    EventType.VERDICT_FAILED: Verdict,
+    EventType.VERDICT_ERRORED: Verdict,
+    EventType.VERDICT_WITHDRAWN: Verdict,
+}
+
+VERDICT_TYPES: Mapping[Outcome, EventType] = {
+    Outcome.PASS: EventType.VERDICT_PASSED,
+    Outcome.WARN: EventType.VERDICT_WARNED,
+    Outcome.FAIL: EventType.VERDICT_FAILED,
+    Outcome.ERROR: EventType.VERDICT_ERRORED,
+    Outcome.WITHDRAWN: EventType.VERDICT_WITHDRAWN,
+}
+
+
+def source_of(cluster: str) -> str:
+    """CloudEvents `source` of a cluster."""
+    return f"/clusters/{cluster}"
+
+
+def resource_key(cluster: str, uid: str) -> str:
+    """Key of a resource on the log."""
+    return f"{cluster}/{uid}"
+
+
+def policy_key(cluster: str, name: str) -> str:
+    """Key of a policy on the log."""
+    return f"{cluster}/{name}"
+
+
+def verdict_key(cluster: str, uid: str, policy: str, image: str = "") -> str:
+    """Key of a verdict on the log; with the image where the verdict is of one image."""
+    return f"{cluster}/{uid}/{policy}/{image}" if image else f"{cluster}/{uid}/{policy}"
+
+
+def subject_of(ref: ResourceRef) -> str:
+    """CloudEvents `subject` of a resource: namespace/kind/name, or kind/name without namespace."""
+    return f"{ref.namespace}/{ref.kind}/{ref.name}" if ref.namespace else f"{ref.kind}/{ref.name}"

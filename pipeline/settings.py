@@ -1,0 +1,174 @@
+"""Settings: the one module that reads the environment and `tocsin.toml`.
+
+Precedence: command-line flag, environment (`TOCSIN_` + NAME), `tocsin.toml` in
+the working directory, default. Each stage takes its own frozen group.
+"""
+
+import os
+import tomllib
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+from pydantic import Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from pipeline.errors import UsageError, clip
+
+TOML_FILE = "tocsin.toml"
+
+
+class EngineChoice(StrEnum):
+    """Which Rego engine evaluates policies; `auto` chooses for each policy."""
+
+    AUTO = "auto"
+    REGORUS = "regorus"
+    REGOPY = "regopy"
+
+
+class UnmatchedImages(StrEnum):
+    """What to say of an image that no policy matches."""
+
+    IGNORE = "ignore"
+    WARN = "warn"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSettings:
+    """For the watcher."""
+
+    cluster: str
+    namespace: str
+    max_document_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluatorSettings:
+    """For the evaluator and its worker processes."""
+
+    engine: EngineChoice
+    workers: int
+    evaluation_deadline: float
+    compile_deadline: float
+    memory_limit: int
+    quarantine_after: int
+    unmatched_images: UnmatchedImages
+
+
+def _state_dir() -> Path:
+    return platformdirs.user_state_path("tocsin")
+
+
+class Settings(BaseSettings):
+    """All settings, each with its default, unit and reason."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="TOCSIN_", toml_file=TOML_FILE, extra="forbid", frozen=True, env_ignore_empty=True
+    )
+
+    db: str = Field(
+        default_factory=lambda: f"sqlite:///{_state_dir() / 'tocsin.db'}",
+        description="Database URL. One machine needs no server, so SQLite in the user's state directory.",
+    )
+    cluster: str = Field(
+        default="manifests",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+        description="Name of the cluster in every key and event.",
+    )
+    namespace: str = Field(
+        default="default",
+        min_length=1,
+        description="Namespace of manifests that name none, as kubectl has it.",
+    )
+    engine: EngineChoice = Field(
+        default=EngineChoice.AUTO, description="Rego engine: auto, regorus or regopy."
+    )
+    workers: int = Field(
+        default=0, ge=0, le=256, description="Evaluation processes; 0 means one for each core."
+    )
+    evaluation_deadline: float = Field(
+        default=2.0, gt=0, description="Seconds one evaluation may take; ordinary ones take microseconds."
+    )
+    compile_deadline: float = Field(
+        default=10.0,
+        gt=0,
+        description="Seconds compiling one policy may take; ordinary ones take milliseconds.",
+    )
+    memory_limit_mib: int = Field(
+        default=256, ge=64, description="MiB a worker may use beyond what its engine needs at the start."
+    )
+    quarantine_after: int = Field(
+        default=3, ge=1, description="Crashes or hangs after which a policy is set aside until it changes."
+    )
+    unmatched_images: UnmatchedImages = Field(
+        default=UnmatchedImages.IGNORE,
+        description="What to say of an image that no policy matches: ignore or warn.",
+    )
+    max_document_mib: int = Field(
+        default=8, ge=1, description="MiB of one manifest document; an API server accepts 3."
+    )
+    events_socket: Path = Field(
+        default_factory=lambda: _state_dir() / "events.sock",
+        description="Unix socket where `run` serves its events to `events tail`.",
+    )
+    grace: float = Field(
+        default=20.0, gt=0, description="Seconds to drain after SIGTERM; Kubernetes gives 30 before SIGKILL."
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is the library's
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Flags before environment before tocsin.toml."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    @property
+    def source(self) -> SourceSettings:
+        """The watcher's group."""
+        return SourceSettings(
+            cluster=self.cluster,
+            namespace=self.namespace,
+            max_document_bytes=self.max_document_mib * 2**20,
+        )
+
+    @property
+    def evaluator(self) -> EvaluatorSettings:
+        """The evaluator's group."""
+        return EvaluatorSettings(
+            engine=self.engine,
+            workers=self.workers or os.cpu_count() or 1,
+            evaluation_deadline=self.evaluation_deadline,
+            compile_deadline=self.compile_deadline,
+            memory_limit=self.memory_limit_mib * 2**20,
+            quarantine_after=self.quarantine_after,
+            unmatched_images=self.unmatched_images,
+        )
+
+
+def load_settings(**flags: Any) -> Settings:
+    """Settings with the given flags on top; flags that are None were not given.
+
+    Raises UsageError that names each wrong setting and where it may be set.
+    """
+    given = {name: value for name, value in flags.items() if value is not None}
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors()
+        )
+        raise UsageError(f"settings (flags, TOCSIN_* environment, {TOML_FILE}): {clip(problems)}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{TOML_FILE}: {clip(str(error))}") from error
