@@ -93,7 +93,7 @@ class PolicyRef(Data, frozen=True):
 
     name: str
     digest: str
-    mode: Mode = Mode.ENFORCE
+    mode: Mode
     uid: str = ""
     generation: int = 0
     title: str = ""

@@ -1,0 +1,34 @@
+"""What a value is, in words for a message: never a whole body, never an error."""
+
+import json
+from typing import Any
+
+from pipeline.errors import clip
+
+_LIMIT = 60
+
+
+def describe(value: Any) -> str:
+    """Name a JSON value for a user: `the string "x"`, `the number 5`, `an object`, `nothing`."""
+    match value:
+        case None:
+            return "nothing"
+        case bool():
+            return f"the boolean {str(value).lower()}"
+        case str():
+            return f"the string {json.dumps(clip(value, _LIMIT), ensure_ascii=False)}"
+        case int() | float():
+            return f"the number {_number(value)}"
+        case list() | tuple():
+            return "a list" if value else "an empty list"
+        case dict():
+            return "an object" if value else "an empty object"
+        case _:
+            return f"a value of type {type(value).__name__}"
+
+
+def _number(value: float) -> str:
+    try:
+        return clip(str(value), _LIMIT)
+    except ValueError:  # Python refuses to print integers of more than 4,300 digits
+        return "of thousands of digits"

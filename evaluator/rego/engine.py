@@ -1,0 +1,71 @@
+"""The port behind which the Rego engines stand.
+
+An adapter runs inside a worker process (`evaluator.rego.worker`), never in a
+service: engines can hang, eat memory and abort. It may refuse a policy, for any
+reason it can name; it must not guess. What it answers is what OPA would answer
+to `data.sigstore.isCompliant`, Rego v0 unless the policy imports `rego.v1`.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from pipeline.errors import EvaluationError, PolicyError
+
+PACKAGE = "sigstore"
+RULE = "isCompliant"
+QUERY = f"data.{PACKAGE}.{RULE}"
+FILE = "policy.rego"
+
+
+class EngineName(StrEnum):
+    """Engines Tocsin knows, in the order `auto` prefers them."""
+
+    REGORUS = "regorus"
+    REGOPY = "regopy"
+
+
+class CompileError(PolicyError):
+    """The text is not Rego, or not a policy. Line and column count from 1; 0 where unknown."""
+
+    def __init__(self, message: str, line: int = 0, column: int = 0) -> None:
+        super().__init__(message)
+        self.message = message
+        self.line = line
+        self.column = column
+
+
+class RefusalError(PolicyError):
+    """The policy may be right, but this engine cannot be trusted with it, or nobody may run it."""
+
+
+class EngineError(EvaluationError):
+    """The engine could not evaluate this document."""
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """What the query gave, as JSON text. Sets are arrays in Rego's order."""
+
+    json: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Undefined:
+    """The query gave nothing."""
+
+
+class Module(Protocol):
+    """A compiled policy."""
+
+    def evaluate(self, document: bytes) -> Value | Undefined:
+        """Evaluate on an input document (JSON). Raises EngineError. May hang, abort, eat memory."""
+        ...
+
+
+class RegoEngine(Protocol):
+    """One engine."""
+
+    def compile(self, text: str) -> Module:
+        """Compile and apply the guards. Raises CompileError or RefusalError. May hang or abort."""
+        ...

@@ -1,0 +1,241 @@
+"""The pool of worker processes: policies compiled and evaluated, contained.
+
+A policy that hangs, aborts or eats memory kills its worker. The first question
+the worker left unanswered names the culprit: it gets an error, the worker is
+replaced, and everything behind it is asked again. A policy that does so too
+often is set aside until its text changes.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+from evaluator.rego.engine import CompileError, EngineName, RefusalError, Undefined, Value
+from evaluator.rego.process import WorkerProcess
+from evaluator.rego.protocol import Answered, Compile, Compiled, Evaluate, Reply, Request
+from pipeline.settings import EvaluatorSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """A policy's text for one engine, as the pool knows it."""
+
+    ref: int
+    engine: EngineName
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why there is no answer."""
+
+    reason: str
+
+
+Answer = Value | Undefined | Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Evaluate some modules on one input document (JSON)."""
+
+    document: bytes
+    modules: tuple[Module, ...]
+
+
+@dataclass(slots=True)
+class _Batch:
+    questions: Sequence[Question]
+    done: asyncio.Future[list[list[Answer]]]
+
+
+@dataclass(slots=True)
+class _Worker:
+    process: WorkerProcess | None = None
+    loaded: set[int] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One reply to come: a compilation, or the answer for one place of one question."""
+
+    module: Module
+    question: int = -1
+    place: int = -1
+
+
+class WorkerPool:
+    """Worker processes behind one queue; an async context manager.
+
+    `evaluate` may be called by several tasks at once; a batch goes to one worker.
+    """
+
+    def __init__(self, settings: EvaluatorSettings) -> None:
+        self._settings = settings
+        self._batches: asyncio.Queue[_Batch] = asyncio.Queue(maxsize=2 * settings.workers)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._compiler = _Worker()
+        self._compiling = asyncio.Lock()
+        self._crashes: Counter[int] = Counter()
+        self._next_ref = 0
+        self.restarts = 0
+
+    async def __aenter__(self) -> Self:
+        """Start the tasks; the processes start with their first batch."""
+        self._tasks = [
+            asyncio.create_task(self._serve(), name=f"rego-worker-{number}")
+            for number in range(self._settings.workers)
+        ]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End every process."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await _end(self._compiler)
+
+    async def compile(self, engine: EngineName, text: str) -> Module:
+        """Compile a text in a process of its own. Raises CompileError or RefusalError."""
+        async with self._compiling:
+            module = Module(self._next_ref, engine, text)
+            self._next_ref += 1
+            process = await self._running(self._compiler)
+            process.send([Compile(module.ref, engine, text)])
+            async for replies in process.replies(1):
+                for reply in replies:
+                    if isinstance(reply, Compiled):
+                        _raise_for(reply)
+                        return module
+            reason = await self._bury(self._compiler, self._settings.compile_deadline)
+            raise RefusalError(f"compiling {reason}")
+
+    async def evaluate(self, questions: Sequence[Question]) -> list[list[Answer]]:
+        """Answer each question, policy by policy, in the order asked."""
+        batch = _Batch(questions, asyncio.get_running_loop().create_future())
+        await self._batches.put(batch)
+        return await batch.done
+
+    async def _serve(self) -> None:
+        worker = _Worker()
+        try:
+            while True:
+                batch = await self._batches.get()
+                try:
+                    answers = await self._answer(worker, batch.questions)
+                except Exception as error:  # noqa: BLE001 - whoever asked decides
+                    if not batch.done.done():
+                        batch.done.set_exception(error)
+                else:
+                    if not batch.done.done():
+                        batch.done.set_result(answers)
+        finally:
+            await _end(worker)
+
+    async def _answer(self, worker: _Worker, questions: Sequence[Question]) -> list[list[Answer]]:
+        answers: list[list[Answer | None]] = [[None] * len(question.modules) for question in questions]
+        while True:
+            requests, steps = self._program(worker, questions, answers)
+            if not steps:
+                return [[answer for answer in row if answer is not None] for row in answers]
+            process = await self._running(worker)
+            process.send(requests)
+            taken = await _collect(process, steps, answers)
+            if taken < len(steps):
+                await self._blame(worker, steps[taken], answers)
+
+    def _program(
+        self, worker: _Worker, questions: Sequence[Question], answers: list[list[Answer | None]]
+    ) -> tuple[list[Request], list[_Step]]:
+        """What to ask for the answers still missing, and for each reply to come, what it is for."""
+        requests: list[Request] = []
+        steps: list[_Step] = []
+        for number, question in enumerate(questions):
+            asked: list[int] = []
+            for place, module in enumerate(question.modules):
+                if answers[number][place] is not None:
+                    continue
+                if self._crashes[module.ref] >= self._settings.quarantine_after:
+                    answers[number][place] = self._set_aside(module)
+                    continue
+                if module.ref not in worker.loaded:
+                    worker.loaded.add(module.ref)
+                    requests.append(Compile(module.ref, module.engine, module.text))
+                    steps.append(_Step(module))
+                asked.append(place)
+            if asked:
+                refs = tuple(question.modules[place].ref for place in asked)
+                requests.append(Evaluate(question.document, refs))
+                steps += [_Step(question.modules[place], number, place) for place in asked]
+        return requests, steps
+
+    async def _blame(self, worker: _Worker, step: _Step, answers: list[list[Answer | None]]) -> None:
+        """The worker died at `step`: count it against the policy, and replace the worker."""
+        deadline = self._settings.compile_deadline if step.place < 0 else self._settings.evaluation_deadline
+        reason = await self._bury(worker, deadline)
+        self._crashes[step.module.ref] += 1
+        if step.place >= 0:
+            answers[step.question][step.place] = Failure(reason)
+
+    def _set_aside(self, module: Module) -> Failure:
+        count = self._crashes[module.ref]
+        return Failure(f"set aside after it ended its process {count} times; change its text to try again")
+
+    async def _running(self, worker: _Worker) -> WorkerProcess:
+        if worker.process is None:
+            worker.process = await WorkerProcess.start(
+                self._settings.evaluation_deadline,
+                self._settings.compile_deadline,
+                self._settings.memory_limit,
+            )
+        return worker.process
+
+    async def _bury(self, worker: _Worker, deadline: float) -> str:
+        """Let go of a process that died. Returns what it died of."""
+        if worker.process is None:
+            return "was not evaluated"
+        reason = await worker.process.died_of(deadline)
+        await _end(worker)
+        self.restarts += 1
+        return reason
+
+
+async def _collect(process: WorkerProcess, steps: Sequence[_Step], answers: list[list[Answer | None]]) -> int:
+    """Put replies where they belong. Returns how many steps were answered before the process ended."""
+    taken = 0
+    async for replies in process.replies(len(steps)):
+        for reply in replies:
+            step = steps[taken]
+            taken += 1
+            if step.place >= 0:
+                answers[step.question][step.place] = _answer_of(reply)
+    return taken
+
+
+def _answer_of(reply: Reply) -> Answer:
+    match reply:
+        case Answered(error="", value=None):
+            return Undefined()
+        case Answered(error="", value=bytes(value)):
+            return Value(value)
+        case _:
+            return Failure(reply.error)
+
+
+def _raise_for(reply: Compiled) -> None:
+    if reply.refused:
+        raise RefusalError(reply.error)
+    if reply.error:
+        raise CompileError(reply.error, reply.line, reply.column)
+
+
+async def _end(worker: _Worker) -> None:
+    if worker.process is not None:
+        await worker.process.end()
+    worker.process = None
+    worker.loaded.clear()

@@ -1,0 +1,95 @@
+"""What a worker process and its owner say to each other: length-prefixed msgpack frames. Pure.
+
+The owner sends `Compile`, `Forget` and `Evaluate`; the worker answers each
+`Compile` with `Compiled` and each policy of an `Evaluate` with `Answered`, in
+order and at once, so that what is not answered when it dies tells what killed it.
+"""
+
+import struct
+from collections.abc import Iterator
+
+import msgspec
+
+_LENGTH = struct.Struct("!I")
+
+
+class Compile(msgspec.Struct, array_like=True, tag=1, frozen=True):
+    """Compile a text and keep the module under `ref`."""
+
+    ref: int
+    engine: str
+    text: str
+
+
+class Forget(msgspec.Struct, array_like=True, tag=2, frozen=True):
+    """Drop a module."""
+
+    ref: int
+
+
+class Evaluate(msgspec.Struct, array_like=True, tag=3, frozen=True):
+    """Evaluate each of some modules on one input document (JSON)."""
+
+    document: bytes
+    refs: tuple[int, ...]
+
+
+class Compiled(msgspec.Struct, array_like=True, tag=4, frozen=True):
+    """`error` is empty when it worked; `refused` when the policy may work on another engine."""
+
+    error: str = ""
+    refused: bool = False
+    line: int = 0
+    column: int = 0
+
+
+class Answered(msgspec.Struct, array_like=True, tag=5, frozen=True):
+    """`value` is JSON, None for undefined; `error` says why there is neither."""
+
+    value: bytes | None = None
+    error: str = ""
+
+
+Request = Compile | Forget | Evaluate
+Reply = Compiled | Answered
+
+_encoder = msgspec.msgpack.Encoder()
+_requests: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
+_replies: msgspec.msgpack.Decoder[Reply] = msgspec.msgpack.Decoder(Reply)
+
+
+def frame(message: Request | Reply) -> bytes:
+    """A message as it goes over the pipe."""
+    body = _encoder.encode(message)
+    return _LENGTH.pack(len(body)) + body
+
+
+def read_request(body: bytes) -> Request:
+    """Decode a request."""
+    return _requests.decode(body)
+
+
+def read_reply(body: bytes) -> Reply:
+    """Decode a reply."""
+    return _replies.decode(body)
+
+
+class Frames:
+    """Cuts a stream of bytes into frames."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, chunk: bytes) -> Iterator[bytes]:
+        """Add bytes; yield the body of each frame that is complete."""
+        buffer = self._buffer
+        buffer += chunk
+        start = 0
+        while len(buffer) - start >= _LENGTH.size:
+            (length,) = _LENGTH.unpack_from(buffer, start)
+            end = start + _LENGTH.size + length
+            if len(buffer) < end:
+                break
+            yield bytes(buffer[start + _LENGTH.size : end])
+            start = end
+        del buffer[:start]
