@@ -12,23 +12,24 @@ def describe(value: Any) -> str:
     """Name a JSON value for a user: `the string "x"`, `the number 5`, `an object`, `nothing`."""
     match value:
         case None:
-            return "nothing"
+            words = "nothing"
         case bool():
-            return f"the boolean {str(value).lower()}"
+            words = f"the boolean {str(value).lower()}"
         case str():
-            return f"the string {json.dumps(clip(value, _LIMIT), ensure_ascii=False)}"
+            words = f"the string {json.dumps(clip(value, _LIMIT), ensure_ascii=False)}"
         case int() | float():
-            return f"the number {_number(value)}"
+            words = _number(value)
         case list() | tuple():
-            return "a list" if value else "an empty list"
+            words = "a list" if value else "an empty list"
         case dict():
-            return "an object" if value else "an empty object"
+            words = "an object" if value else "an empty object"
         case _:
-            return f"a value of type {type(value).__name__}"
+            words = f"a value of type {type(value).__name__}"
+    return words
 
 
 def _number(value: float) -> str:
     try:
-        return clip(str(value), _LIMIT)
+        return f"the number {clip(str(value), _LIMIT)}"
     except ValueError:  # Python refuses to print integers of more than 4,300 digits
-        return "of thousands of digits"
+        return "a number of thousands of digits"

@@ -1,9 +1,11 @@
-"""Does a policy apply to a workload, and to which of its images?
+"""Whether a policy applies to a workload, and to which of its images.
 
 Source: policy-controller, `pkg/apis/config/image_policies.go`, `GetMatchingPolicies`:
 with `match`, one item must fit in resource, version, group and selector; an item
 that leaves resource or version out fits nothing. Ours besides: `*` for any group.
 """
+
+from collections.abc import Iterable
 
 from evaluator.policies.globs import matches_any
 from evaluator.policies.model import MatchRule, Policy
@@ -24,6 +26,14 @@ def matching_images(policy: Policy, workload: Workload) -> tuple[Image, ...] | N
         return None
     globs = policy.globs
     return tuple(image for image in workload.images if matches_any(globs, image.name, image.digest)) or None
+
+
+def unmatched_images(workload: Workload, matched: Iterable[Image]) -> tuple[Image, ...]:
+    """The images that none of the matching policies matched; none of a workload being deleted."""
+    if workload.deleting:
+        return ()
+    covered = set(matched)
+    return tuple(image for image in workload.images if image not in covered)
 
 
 def _fits(rule: MatchRule, workload: Workload) -> bool:

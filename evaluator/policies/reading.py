@@ -43,6 +43,8 @@ class Findings:
     warnings: list[Problem] = field(default_factory=list)
     """Valid, but hardly meant."""
     sections: list["Section"] = field(default_factory=list)
+    mistyped: set[str] = field(default_factory=set)
+    """Paths of fields with a wrong type: that is said once, and nothing else of them."""
 
     def unknown_fields(self) -> tuple[str, ...]:
         """Paths of fields that nobody asked for."""
@@ -67,7 +69,9 @@ class Section:
 
     def problem(self, name: str, reason: str) -> None:
         """Say that a field makes the policy invalid."""
-        self._findings.problems.append(Problem(self.path(name), reason))
+        path = self.path(name)
+        if path not in self._findings.mistyped:
+            self._findings.problems.append(Problem(path, reason))
 
     def warning(self, name: str, reason: str) -> None:
         """Say that a field is valid, but hardly meant."""
@@ -76,6 +80,10 @@ class Section:
     def has(self, name: str) -> bool:
         """Whether a field is there and not null."""
         return self.value(name) is not None
+
+    def has_content(self, name: str) -> bool:
+        """Whether a field is there and neither null nor an empty string or list; `{}` is content."""
+        return self.value(name) not in (None, "", [])
 
     def value(self, name: str) -> Any:
         """A field as it is; None when absent."""
@@ -159,3 +167,4 @@ class Section:
 
     def _wrong(self, name: str, expected: str, value: Any) -> None:
         self.problem(name, f"expected {expected}, got {describe(value)}")
+        self._findings.mistyped.add(self.path(name))

@@ -61,7 +61,9 @@ def parse_reference(text: str) -> Reference:
         raise _invalid(text, "an image reference has no URL scheme")
     base, at, digest = text.partition("@")
     if at and _DIGEST.fullmatch(digest) is None:
-        raise _invalid(text, "a digest is sha256: and 64 hexadecimal digits (or sha384: and 96, sha512: and 128)")
+        raise _invalid(
+            text, "a digest is sha256: and 64 hexadecimal digits (or sha384: and 96, sha512: and 128)"
+        )
     name, tag = _split_tag(base)
     if tag is not None and _TAG.fullmatch(tag) is None:
         raise _invalid(text, "a tag is 1 to 128 letters, digits, '_', '.', '-'")
@@ -111,6 +113,8 @@ def _parse_repository(text: str, name: str) -> tuple[str, str]:
         raise _invalid(text, "a repository is 1 to 255 of the characters a-z, 0-9, '_', '-', '.', '/'")
     if registry == DOCKER_HUB and "/" not in repository:
         repository = f"{_LIBRARY}/{repository}"
+        if _REPOSITORY.fullmatch(repository) is None:
+            raise _invalid(text, "a repository is at most 255 characters, library/ included")
     return registry, repository
 
 

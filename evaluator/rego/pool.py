@@ -14,9 +14,12 @@ from types import TracebackType
 from typing import Self
 
 from evaluator.rego.engine import CompileError, EngineName, RefusalError, Undefined, Value
-from evaluator.rego.process import WorkerProcess
+from evaluator.rego.process import Death, WorkerProcess
 from evaluator.rego.protocol import Answered, Compile, Compiled, Evaluate, Reply, Request
 from pipeline.settings import EvaluatorSettings
+
+_KILLED_FROM_OUTSIDE = 3
+"""Times that a batch is asked again when its worker is killed by somebody else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +115,8 @@ class WorkerPool:
                     if isinstance(reply, Compiled):
                         _raise_for(reply)
                         return module
-            reason = await self._bury(self._compiler, self._settings.compile_deadline)
-            raise RefusalError(f"compiling {reason}")
+            death = await self._bury(self._compiler, self._settings.compile_deadline)
+            raise RefusalError(f"compiling {death.reason}")
 
     async def evaluate(self, questions: Sequence[Question]) -> list[list[Answer]]:
         """Answer each question, policy by policy, in the order asked."""
@@ -139,6 +142,7 @@ class WorkerPool:
 
     async def _answer(self, worker: _Worker, questions: Sequence[Question]) -> list[list[Answer]]:
         answers: list[list[Answer | None]] = [[None] * len(question.modules) for question in questions]
+        patience = _KILLED_FROM_OUTSIDE
         while True:
             requests, steps = self._program(worker, questions, answers)
             if not steps:
@@ -147,7 +151,12 @@ class WorkerPool:
             process.send(requests)
             taken = await _collect(process, steps, answers)
             if taken < len(steps):
-                await self._blame(worker, steps[taken], answers)
+                step = steps[taken]
+                death = await self._bury(worker, self._deadline_of(step))
+                if death.by_policy or not patience:
+                    self._blame(step, death, answers)
+                else:
+                    patience -= 1
 
     def _program(
         self, worker: _Worker, questions: Sequence[Question], answers: list[list[Answer | None]]
@@ -174,13 +183,14 @@ class WorkerPool:
                 steps += [_Step(question.modules[place], number, place) for place in asked]
         return requests, steps
 
-    async def _blame(self, worker: _Worker, step: _Step, answers: list[list[Answer | None]]) -> None:
-        """The worker died at `step`: count it against the policy, and replace the worker."""
-        deadline = self._settings.compile_deadline if step.place < 0 else self._settings.evaluation_deadline
-        reason = await self._bury(worker, deadline)
+    def _deadline_of(self, step: _Step) -> float:
+        return self._settings.compile_deadline if step.place < 0 else self._settings.evaluation_deadline
+
+    def _blame(self, step: _Step, death: Death, answers: list[list[Answer | None]]) -> None:
+        """Count a death against the policy whose turn it was, and give that as its answer."""
         self._crashes[step.module.ref] += 1
         if step.place >= 0:
-            answers[step.question][step.place] = Failure(reason)
+            answers[step.question][step.place] = Failure(death.reason)
 
     def _set_aside(self, module: Module) -> Failure:
         count = self._crashes[module.ref]
@@ -195,14 +205,13 @@ class WorkerPool:
             )
         return worker.process
 
-    async def _bury(self, worker: _Worker, deadline: float) -> str:
+    async def _bury(self, worker: _Worker, deadline: float) -> Death:
         """Let go of a process that died. Returns what it died of."""
-        if worker.process is None:
-            return "was not evaluated"
-        reason = await worker.process.died_of(deadline)
+        process = await self._running(worker)
+        death = await process.died_of(deadline)
         await _end(worker)
         self.restarts += 1
-        return reason
+        return death
 
 
 async def _collect(process: WorkerProcess, steps: Sequence[_Step], answers: list[list[Answer | None]]) -> int:

@@ -4,11 +4,20 @@ import asyncio
 import signal
 import sys
 from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass
 
 from evaluator.rego.protocol import Frames, Reply, Request, frame, read_reply
 from pipeline.errors import EvaluationError
 
 _CHUNK = 1 << 18
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """How a process ended; `by_policy` is False where somebody else killed it."""
+
+    reason: str
+    by_policy: bool = True
 
 
 class WorkerProcess:
@@ -18,6 +27,7 @@ class WorkerProcess:
         self._process = process
         self._frames = Frames()
         self._deadline = deadline
+        self._deaf = False
 
     @classmethod
     async def start(cls, evaluation: float, compilation: float, memory: int) -> "WorkerProcess":
@@ -57,6 +67,7 @@ class WorkerProcess:
             try:
                 chunk = await asyncio.wait_for(stdout.read(_CHUNK), self._deadline)
             except TimeoutError:
+                self._deaf = True
                 self._kill()
                 return
             if not chunk:
@@ -72,21 +83,24 @@ class WorkerProcess:
             self._process.stdin.close()
         return await self._process.wait()
 
-    async def died_of(self, deadline: float) -> str:
-        """Say how a process ended by itself."""
+    async def died_of(self, deadline: float) -> Death:
+        """Wait for a process that ended by itself, and say how. `deadline` is for the message."""
         try:
             status = await asyncio.wait_for(self._process.wait(), self._deadline)
         except TimeoutError:
             status = await self.end()
         match -status:
             case signal.SIGALRM:
-                return f"did not finish within its deadline of {deadline:g} s"
+                return Death(f"did not finish within its deadline of {deadline:g} s")
+            case signal.SIGKILL if self._deaf:
+                return Death(f"did not finish within its deadline of {deadline:g} s, nor react to it")
             case signal.SIGKILL:
-                return "was killed: it did not react to its deadline, or the machine ran out of memory"
+                return Death("was killed from outside, or the machine ran out of memory", by_policy=False)
             case number if number > 0:
-                return f"ended the evaluation process ({signal.Signals(number).name}): out of memory or stack"
+                name = signal.Signals(number).name
+                return Death(f"ended the evaluation process ({name}): out of memory or stack")
             case _:
-                return f"ended the evaluation process (exit status {status})"
+                return Death(f"ended the evaluation process (exit status {status})")
 
     def _kill(self) -> None:
         if self._process.returncode is None:

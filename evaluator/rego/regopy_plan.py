@@ -160,12 +160,12 @@ def _gives_integer(kind: str, statement: dict[str, Any], integers: set[int], con
         case "MakeNumberIntStmt" | "LenStmt":
             return True
         case "MakeNumberRefStmt":
-            return constants[statement["index"]].lstrip("-").isdigit()
+            return str(constants[statement["index"]]).lstrip("-").isdigit()
         case "CallStmt":
             return statement["func"] in _GIVE_INTEGERS
         case "AssignVarStmt" | "AssignVarOnceStmt":
             source = statement["source"]
-            return source.get("type") == "local" and source["value"] in integers
+            return bool(source.get("type") == "local" and source["value"] in integers)
         case _:
             return False
 

@@ -144,7 +144,11 @@ CASES = [
     Case("internal.member_2", '"x" in {"a", "b"}', False),
     Case("internal.member_3", '"app", "shop" in input.metadata.labels', True),
     Case("", "[c.name | c := input.spec.containers[_]; c.securityContext.privileged]", ["log"]),
-    Case("", "{c.name: c.image | c := input.spec.containers[_]; c.ports}", {"web": DOCUMENT["spec"]["containers"][0]["image"]}),
+    Case(
+        "",
+        "{c.name: c.image | c := input.spec.containers[_]; c.ports}",
+        {"web": DOCUMENT["spec"]["containers"][0]["image"]},
+    ),
     Case("", "input.spec.containers[1].image", "nginx"),
     Case("", "input.spec.containers.image", UNDEFINED),
     Case("", "input.spec.hostPID", UNDEFINED),

@@ -1,0 +1,49 @@
+# Each target does all the set-up it needs: Python 3.11+, make and the package registry are enough.
+
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; exit; }; done)
+BIN := .venv/bin
+READY := .venv/ready
+BENCH ?= scan
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: demo test lint bench services lock schemas clean
+
+demo: $(READY) ## audit a small shop, look at what it finds
+	@$(BIN)/python -m examples.demo
+
+test: $(READY) ## every test; services that are not here are skipped
+	$(BIN)/pytest -n auto
+
+lint: $(READY) ## style, types, import layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(READY) ## BENCH=scan: measure, print a table, write it under benchmarks/results/
+	$(BIN)/python -m benchmarks.$(BENCH)
+
+services: $(READY) ## fetch and build the real services that tests run against
+	$(BIN)/python -m tests.services
+
+lock: $(READY) ## pin every dependency again, with hashes
+	$(BIN)/uv pip compile -q pyproject.toml --universal --generate-hashes --upgrade \
+		--extra dev --extra postgres --extra regorus -o requirements/dev.txt
+	$(BIN)/uv pip compile -q pyproject.toml --universal --generate-hashes --upgrade \
+		--extra postgres --extra regorus -c requirements/dev.txt -o requirements/runtime.txt
+
+schemas: $(READY) ## write the JSON Schemas of events and reports
+	$(BIN)/python -m pipeline.schemas docs/reference/schemas
+	$(BIN)/python -m cli.report.schema docs/reference/schemas
+
+clean:
+	rm -rf .venv .demo
+
+$(READY): requirements/dev.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Tocsin needs Python 3.11 or newer; found none on the PATH." >&2; exit 2; }
+	@echo "Setting up .venv (once, about a minute) ..."
+	@$(PYTHON) -m venv --clear .venv
+	@$(BIN)/python -m pip install -q --require-hashes -r requirements/dev.txt
+	@$(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
+	@touch $@

@@ -1,0 +1,208 @@
+"""The evaluator: policies and resources from the bus, verdicts to the bus.
+
+Batches of resources are evaluated concurrently and told in the order they came:
+one task takes from the bus and asks, another waits for the answers, publishes and
+acknowledges. A policy event waits until all before it is told, so that each
+resource is judged by the policies that stood before it on the log.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby, islice
+
+import msgspec
+
+from evaluator.evaluation import Finding, Inquiry, conclude, inquire
+from evaluator.loading import LoadedPolicy, load
+from evaluator.rego.pool import WorkerPool
+from evaluator.state import State
+from evaluator.verdicts import tell, withdraw
+from pipeline.bus import Consumer, Delivery, Publisher, Record
+from pipeline.events import (
+    Event,
+    EventType,
+    PolicyApplied,
+    PolicyChecked,
+    ResourceApplied,
+    Topic,
+    Withdrawal,
+    policy_key,
+    source_of,
+)
+from pipeline.settings import EvaluatorSettings, UnmatchedImages
+
+GROUP = "evaluator"
+TOPICS = (Topic.POLICIES, Topic.RESOURCES)
+
+_BATCH = 64
+"""Records taken at once: enough to fill a pipe, few enough to interleave with policy changes."""
+
+_IN_FLIGHT = 4
+"""Batches being evaluated at once: each worker has the next one waiting."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """A resource event with what there is to conclude from it. `applied` None: it is gone."""
+
+    key: str
+    applied: ResourceApplied | None
+    inquiry: Inquiry | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Items with their answers to come. `only` names the one policy a re-evaluation is for."""
+
+    items: Sequence[_Item]
+    findings: "asyncio.Task[list[list[Finding]]]"
+    delivery: Delivery | None = None
+    only: str = ""
+
+
+class Evaluator:
+    """One evaluator with its state. `clock` gives the time of a verdict, once for each batch."""
+
+    def __init__(
+        self, settings: EvaluatorSettings, pool: WorkerPool, state: State, clock: Callable[[], datetime]
+    ) -> None:
+        self._settings = settings
+        self._pool = pool
+        self._state = state
+        self._clock = clock
+        self._batches: asyncio.Queue[_Batch | None] = asyncio.Queue(maxsize=_IN_FLIGHT)
+
+    async def run(self, consumer: Consumer, publisher: Publisher) -> None:
+        """Evaluate until the log ends; then seal the verdicts."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._tell_all(consumer, publisher), name="evaluator-tell")
+            while (delivery := await consumer.receive(_BATCH)).records:
+                await self._take(delivery, publisher, group)
+            await self._batches.put(None)
+        await publisher.seal(Topic.VERDICTS)
+
+    async def _take(self, delivery: Delivery, publisher: Publisher, group: asyncio.TaskGroup) -> None:
+        """Start what a delivery asks for. Only its last batch acknowledges it."""
+        runs = list(_runs(delivery.records))
+        for number, (topic, records) in enumerate(runs):
+            last = delivery if number == len(runs) - 1 else None
+            if topic is Topic.RESOURCES:
+                await self._put(group, [self._item(record) for record in records], last)
+                continue
+            await self._batches.join()
+            for record in records:
+                await self._policy_event(record, publisher, group)
+            await self._put(group, [], last)
+
+    async def _put(
+        self, group: asyncio.TaskGroup, items: Sequence[_Item], delivery: Delivery | None, only: str = ""
+    ) -> None:
+        task = group.create_task(self._ask(items), name="evaluator-ask")
+        await self._batches.put(_Batch(items, task, delivery, only))
+
+    def _item(self, record: Record) -> _Item:
+        applied = record.event.data if record.event else None
+        if not isinstance(applied, ResourceApplied):
+            return _Item(record.key, None)
+        policies = self._state.policies.values()
+        return _Item(record.key, applied, inquire(applied, policies, self._settings.unmatched_images))
+
+    async def _ask(self, items: Sequence[_Item]) -> list[list[Finding]]:
+        """Findings of each item, in order. One call for the batch: it goes to one worker."""
+        questions = [question for item in items if item.inquiry for question in item.inquiry.questions]
+        answers = iter(await self._pool.evaluate(questions) if questions else [])
+        findings: list[list[Finding]] = []
+        for item in items:
+            inquiry = item.inquiry
+            findings.append(conclude(inquiry, [next(answers) for _ in inquiry.questions]) if inquiry else [])
+        return findings
+
+    async def _tell_all(self, consumer: Consumer, publisher: Publisher) -> None:
+        """Publish what batches give, in the order they were taken."""
+        while (batch := await self._batches.get()) is not None:
+            findings = await batch.findings
+            now = self._clock()
+            records = [
+                record
+                for item, found in zip(batch.items, findings, strict=True)
+                for record in self._tell(item, found, batch.only, now)
+            ]
+            await publisher.publish(records)
+            if batch.delivery is not None:
+                await consumer.acknowledge(batch.delivery)
+            self._batches.task_done()
+
+    def _tell(self, item: _Item, findings: Sequence[Finding], only: str, now: datetime) -> Iterator[Record]:
+        state = self._state
+        if item.applied is None:
+            state.drop_resource(item.key)
+            gone = state.verdicts_of(item.key)
+            yield from withdraw(state, item.key, gone, Withdrawal.RESOURCE_DELETED, now)
+            return
+        state.put_resource(item.key, item.applied)
+        yield from tell(state, item.key, item.applied, findings, now)
+        still = {finding.policy.name for finding in findings}
+        left = [
+            (key, last)
+            for key, last in state.verdicts_of(item.key)
+            if last.policy.name not in still and only in ("", last.policy.name)
+        ]
+        reason = Withdrawal.POLICY_CHANGED if only else Withdrawal.OUT_OF_SCOPE
+        yield from withdraw(state, item.key, left, reason, now)
+
+    async def _policy_event(self, record: Record, publisher: Publisher, group: asyncio.TaskGroup) -> None:
+        """Load or drop a policy, and judge every resource remembered by it."""
+        name = record.key.split("/", 1)[1]
+        applied = record.event.data if record.event else None
+        if isinstance(applied, PolicyApplied):
+            loaded, checked = await load(applied, self._pool, self._settings.engine)
+            await publisher.publish([_checked_record(checked, self._clock())])
+            if loaded is not None:
+                await self._replace(name, loaded, group)
+                return
+            reason = Withdrawal.POLICY_CHANGED
+        else:
+            reason = Withdrawal.POLICY_DELETED
+        self._state.policies.pop(name, None)
+        now = self._clock()
+        for key in self._state.resources_under(name):
+            gone = [entry for entry in self._state.verdicts_of(key) if entry[1].policy.name == name]
+            await publisher.publish(list(withdraw(self._state, key, gone, reason, now)))
+
+    async def _replace(self, name: str, loaded: LoadedPolicy, group: asyncio.TaskGroup) -> None:
+        """Put a policy in place and evaluate it, and it alone, on every resource remembered."""
+        self._state.policies[name] = loaded
+        resources = self._state.resources()
+        while batch := list(islice(resources, _BATCH)):
+            items = [
+                _Item(key, applied, inquire(applied, [loaded], UnmatchedImages.IGNORE))
+                for key, applied in batch
+            ]
+            await self._put(group, items, None, only=name)
+        await self._batches.join()
+
+
+def _runs(records: Sequence[Record]) -> Iterator[tuple[Topic, list[Record]]]:
+    """Neighbours of one topic together."""
+    for topic, run in groupby(records, key=lambda record: record.topic):
+        yield topic, list(run)
+
+
+def _checked_record(checked: PolicyChecked, now: datetime) -> Record:
+    """What became of a policy, on the verdicts topic. The id is that of the policy's version."""
+    key = policy_key(checked.cluster, checked.policy.name)
+    body = msgspec.json.encode(checked, order="sorted")
+    event = Event(
+        type=EventType.POLICY_CHECKED,
+        source=source_of(checked.cluster),
+        id=hashlib.sha256(key.encode() + body).hexdigest()[:32],
+        time=now,
+        subject=f"ClusterImagePolicy/{checked.policy.name}",
+        key=key,
+        data=checked,
+        extensions={"cluster": checked.cluster, "policy": checked.policy.name},
+    )
+    return Record(Topic.VERDICTS, key, event)

@@ -1,0 +1,149 @@
+"""What to ask the engines about a resource, and what their answers mean. Pure.
+
+For each policy that matches: decided at once (authorities, a policy that does not
+work), or a question for the pool. Policies that ask for the same input document
+share one question, so that the document goes over the pipe once.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from evaluator.loading import LoadedPolicy
+from evaluator.policies.authorities import Failed, Passed, Unknown, admit
+from evaluator.policies.document import DocumentBuilder
+from evaluator.policies.judge import Judgement, judge, read_answer
+from evaluator.policies.matching import matching_images, unmatched_images
+from evaluator.policies.model import Rego
+from evaluator.policies.resources import workload_of
+from evaluator.rego.engine import Undefined, Value
+from evaluator.rego.pool import Answer, Failure, Module, Question
+from pipeline.errors import DocumentError, EvaluationError
+from pipeline.events import Image, Mode, Outcome, PolicyRef, ResourceApplied
+from pipeline.settings import UnmatchedImages
+
+NO_MATCHING_POLICY = PolicyRef(
+    name="no-matching-policy", digest="", mode=Mode.WARN, title="Images that no policy matches"
+)
+"""The pseudo-policy of images no policy matches (upstream: `no-match-policy`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one policy says of one resource, before it is compared with what it said last."""
+
+    policy: PolicyRef
+    images: tuple[Image, ...]
+    judgement: Judgement
+
+
+@dataclass(frozen=True, slots=True)
+class _Evaluate:
+    """The policy's text has to be evaluated."""
+
+    module: Module
+    rego: Rego
+    matches: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Inquiry:
+    """A resource with what is decided already and what has to be asked."""
+
+    decided: tuple[Finding, ...]
+    asked: tuple[tuple[PolicyRef, tuple[Image, ...], Module], ...]
+    """In the order of the questions' modules."""
+    questions: tuple[Question, ...]
+
+
+def inquire(
+    applied: ResourceApplied, policies: Iterable[LoadedPolicy], unmatched: UnmatchedImages
+) -> Inquiry:
+    """Find the policies that apply to a resource, and what has to be evaluated."""
+    policies = list(policies)
+    try:
+        workload = workload_of(applied)
+    except DocumentError as error:
+        refs = [loaded.policy.ref for loaded in policies]
+        return Inquiry(tuple(Finding(ref, (), _error(str(error))) for ref in refs), (), ())
+    decided: list[Finding] = []
+    asked: dict[bytes, list[tuple[PolicyRef, tuple[Image, ...], Module]]] = {}
+    covered: list[Image] = []
+    documents = DocumentBuilder(applied)
+    for loaded in policies:
+        images = matching_images(loaded.policy, workload)
+        if images is None:
+            continue
+        covered += images
+        way = _decide(loaded)
+        if isinstance(way, _Evaluate):
+            try:
+                document = documents.build(way.rego, way.matches)
+            except DocumentError as error:
+                decided.append(Finding(loaded.policy.ref, images, _error(str(error))))
+            else:
+                asked.setdefault(document, []).append((loaded.policy.ref, images, way.module))
+        else:
+            decided.append(Finding(loaded.policy.ref, images, way))
+    if unmatched is UnmatchedImages.WARN and (left := unmatched_images(workload, covered)):
+        decided.append(Finding(NO_MATCHING_POLICY, left, _unmatched(left)))
+    return Inquiry(
+        tuple(decided),
+        tuple(entry for entries in asked.values() for entry in entries),
+        tuple(
+            Question(document, tuple(entry[2] for entry in entries)) for document, entries in asked.items()
+        ),
+    )
+
+
+def conclude(inquiry: Inquiry, answers: Sequence[Sequence[Answer]]) -> list[Finding]:
+    """All findings of a resource, ordered by policy name. `answers`: of each question, in order."""
+    flat = [answer for row in answers for answer in row]
+    findings = list(inquiry.decided)
+    for (ref, images, module), answer in zip(inquiry.asked, flat, strict=True):
+        findings.append(Finding(ref, images, _judge(answer, module.engine.value)))
+    return sorted(findings, key=lambda finding: finding.policy.name)
+
+
+def _decide(loaded: LoadedPolicy) -> Judgement | _Evaluate:
+    admission = admit(loaded.policy)
+    match admission:
+        case Failed(message):
+            return Judgement(Outcome.FAIL, message)
+        case Unknown(reason):
+            return _error(reason)
+        case Passed(matches):
+            if loaded.policy.rego is None:
+                return Judgement(Outcome.PASS)
+            if loaded.module is None or loaded.problem:
+                return _error(loaded.problem)
+            return _Evaluate(loaded.module, loaded.policy.rego, matches)
+
+
+def _judge(answer: Answer, engine: str) -> Judgement:
+    match answer:
+        case Value(json):
+            return _judge_text(json)
+        case Undefined():
+            return _judge_text(None)
+        case Failure(reason):
+            return _error(f"could not be evaluated by {engine}: {reason}")
+
+
+@lru_cache(maxsize=4096)
+def _judge_text(text: bytes | None) -> Judgement:
+    """Most answers are the same few: compliant, or one of a few hundred messages."""
+    try:
+        return judge(read_answer(text))
+    except EvaluationError as error:
+        return _error(str(error))
+
+
+def _error(message: str) -> Judgement:
+    return Judgement(Outcome.ERROR, message)
+
+
+def _unmatched(images: Sequence[Image]) -> Judgement:
+    names = ", ".join(sorted({image.name for image in images}))
+    return Judgement(Outcome.WARN, warning=f"no policy matches {names}")

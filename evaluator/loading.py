@@ -1,0 +1,68 @@
+"""From a ClusterImagePolicy object to something that can be evaluated, or the reason why not."""
+
+from dataclasses import dataclass
+
+from evaluator.policies.model import Policy
+from evaluator.policies.validation import InvalidPolicyError, parse
+from evaluator.rego.choice import Choice, choose
+from evaluator.rego.pool import Module, WorkerPool
+from pipeline.events import Mode, PolicyApplied, PolicyChecked, PolicyRef
+from pipeline.settings import EngineChoice
+
+_TEXT_FIELD = "spec.policy.data"
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedPolicy:
+    """A valid policy. `module` is None where it has no Rego, or none that can be evaluated.
+
+    `problem` says why every verdict of this policy is an error; empty where it works.
+    """
+
+    policy: Policy
+    module: Module | None = None
+    problem: str = ""
+
+
+async def load(
+    applied: PolicyApplied, pool: WorkerPool, engine: EngineChoice
+) -> tuple[LoadedPolicy | None, PolicyChecked]:
+    """Parse, validate and compile. None for a policy whose fields are not valid: it matches nothing."""
+    try:
+        policy = parse(applied)
+    except InvalidPolicyError as error:
+        ref = PolicyRef(name=applied.name, digest=applied.digest, mode=_mode_of(applied))
+        return None, PolicyChecked(cluster=applied.cluster, policy=ref, file=applied.file, error=str(error))
+    choice = await _compile(policy, pool, engine)
+    checked = PolicyChecked(
+        cluster=applied.cluster,
+        policy=policy.ref,
+        file=applied.file,
+        engine=choice.module.engine.value if choice.module else "",
+        error=_located(choice),
+        unsupported=policy.unsupported,
+        refusals=dict(choice.refusals),
+    )
+    problem = checked.error or checked.unsupported
+    return LoadedPolicy(policy, choice.module, problem), checked
+
+
+async def _compile(policy: Policy, pool: WorkerPool, engine: EngineChoice) -> Choice:
+    """Only text that is Rego and at hand can be compiled; the rest is `unsupported` already."""
+    if policy.rego is None or not policy.rego.text or policy.rego.type != "rego":
+        return Choice()
+    return await choose(pool, engine, policy.rego.text)
+
+
+def _located(choice: Choice) -> str:
+    if not choice.error:
+        return ""
+    place = f"{_TEXT_FIELD}:{choice.line}:{choice.column}" if choice.line else _TEXT_FIELD
+    return f"{place}: {choice.error}"
+
+
+def _mode_of(applied: PolicyApplied) -> Mode:
+    """The mode an invalid policy asks for, so far as it can be read; upstream's default is enforce."""
+    spec = applied.object.get("spec")
+    mode = spec.get("mode") if isinstance(spec, dict) else None
+    return Mode.WARN if mode == Mode.WARN.value else Mode.ENFORCE

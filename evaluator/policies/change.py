@@ -1,0 +1,77 @@
+"""A verdict beside the previous one for the same resource, policy and image; and its id.
+
+The order is pass < warn < fail. An error is beside the order: it says that nothing
+is known now. So that nobody misses a loss and nobody celebrates one:
+
+| from | to | change |
+|---|---|---|
+| pass, warn | error | degraded: what was fine is no longer known to be |
+| fail | error | updated: neither better nor worse is known |
+| error | pass, warn | improved |
+| error | fail | degraded: a violation has come to light |
+"""
+
+import hashlib
+
+import msgspec
+
+from pipeline.events import Change, Outcome
+
+_ID_LENGTH = 32
+_RANKS = {Outcome.PASS: 0, Outcome.WARN: 1, Outcome.FAIL: 2}
+_BESIDE_THE_ORDER = {
+    (Outcome.PASS, Outcome.ERROR): Change.DEGRADED,
+    (Outcome.WARN, Outcome.ERROR): Change.DEGRADED,
+    (Outcome.FAIL, Outcome.ERROR): Change.UPDATED,
+    (Outcome.ERROR, Outcome.PASS): Change.IMPROVED,
+    (Outcome.ERROR, Outcome.WARN): Change.IMPROVED,
+    (Outcome.ERROR, Outcome.FAIL): Change.DEGRADED,
+}
+
+
+def change(previous: Outcome | None, now: Outcome, *, same: bool) -> Change:
+    """How a verdict differs from the previous one.
+
+    `previous` None or withdrawn: there was none. `same`: nothing else of the verdict
+    (message, warning, images, policy) differs. A withdrawal is an update.
+    """
+    if previous is now:
+        return Change.NONE if same else Change.UPDATED
+    if now is Outcome.WITHDRAWN:
+        return Change.UPDATED
+    if previous is None or previous is Outcome.WITHDRAWN:
+        return Change.NEW
+    if (previous, now) in _BESIDE_THE_ORDER:
+        return _BESIDE_THE_ORDER[previous, now]
+    return Change.DEGRADED if _RANKS[now] > _RANKS[previous] else Change.IMPROVED
+
+
+def verdict_id(
+    *,
+    key: str,
+    previous_id: str,
+    resource_version: str,
+    resource_digest: str,
+    generation: int,
+    policy_digest: str,
+    image_config_digest: str,
+    outcome: Outcome,
+) -> str:
+    """The CloudEvents id of a verdict: 32 hexadecimal digits.
+
+    The same decision made again has the same id; fail, pass and fail again have
+    three, because each id holds the one before. `key` is the verdict's key on the
+    log: two resources that are alike in everything else still differ in it.
+    """
+    decision = (
+        key,
+        previous_id,
+        resource_version,
+        resource_digest,
+        generation,
+        policy_digest,
+        image_config_digest,
+        outcome.value,
+    )
+    # JSON quotes every part, so that no two decisions run into the same text.
+    return hashlib.sha256(msgspec.json.encode(decision)).hexdigest()[:_ID_LENGTH]

@@ -1,0 +1,43 @@
+"""Which engine evaluates a policy: the first that compiles it and whose guards let it pass.
+
+A refusal passes the policy on to the next engine. A compile error does not: what
+one engine says is no Rego, another may only seem to understand.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from evaluator.rego.engine import CompileError, EngineName, RefusalError
+from evaluator.rego.pool import Module, WorkerPool
+from pipeline.settings import EngineChoice
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The module of the engine chosen, or why there is none.
+
+    `refusals`: engine -> why it was passed over. `error` is one line; line and
+    column are of the policy's text, 0 where unknown.
+    """
+
+    module: Module | None = None
+    refusals: Mapping[str, str] = field(default_factory=dict)
+    error: str = ""
+    line: int = 0
+    column: int = 0
+
+
+async def choose(pool: WorkerPool, wanted: EngineChoice, text: str) -> Choice:
+    """Compile a policy's text on the engine wanted, or on the best one."""
+    refusals: dict[str, str] = {}
+    candidates = list(EngineName) if wanted is EngineChoice.AUTO else [EngineName(wanted.value)]
+    for engine in candidates:
+        try:
+            return Choice(await pool.compile(engine, text), refusals)
+        except CompileError as error:
+            refusals[engine.value] = error.message
+            return Choice(None, refusals, error.message, error.line, error.column)
+        except RefusalError as error:
+            refusals[engine.value] = str(error)
+    reasons = "; ".join(f"{engine}: {reason}" for engine, reason in refusals.items())
+    return Choice(None, refusals, f"no engine can be trusted with it ({reasons})")

@@ -1,0 +1,108 @@
+"""What an evaluator remembers: policies, resources, and the last verdict of each key.
+
+A scan sees each resource once and remembers nothing of it; a continuous run
+remembers, so that a changed policy is evaluated on everything, a verdict that did
+not change is not told again, and what is gone is withdrawn.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import msgspec
+
+from evaluator.loading import LoadedPolicy
+from pipeline.events import Image, Outcome, PolicyRef, ResourceApplied, ResourceRef, Verdict
+
+_encoder = msgspec.msgpack.Encoder()
+_resources = msgspec.msgpack.Decoder(ResourceApplied)
+
+
+@dataclass(frozen=True, slots=True)
+class LastVerdict:
+    """The last verdict of one key, as much of it as the next one needs."""
+
+    event_id: str
+    outcome: Outcome
+    fingerprint: bytes
+    cluster: str
+    resource: ResourceRef
+    owner: ResourceRef | None
+    policy: PolicyRef
+    image: Image | None
+    file: str
+
+
+def fingerprint(verdict: Verdict) -> bytes:
+    """Digest of what makes a verdict worth telling again when it differs."""
+    told = (
+        verdict.outcome,
+        verdict.message,
+        verdict.warning,
+        verdict.images,
+        verdict.image,
+        verdict.policy,
+    )
+    return hashlib.sha256(_encoder.encode(told)).digest()[:16]
+
+
+class State:
+    """In memory, for one evaluator. `remember` is False in a scan."""
+
+    def __init__(self, *, remember: bool) -> None:
+        self.policies: dict[str, LoadedPolicy] = {}
+        self._remember = remember
+        self._resources: dict[str, bytes] = {}
+        self._verdicts: dict[str, dict[str, LastVerdict]] = {}
+
+    def put_resource(self, key: str, applied: ResourceApplied) -> None:
+        """Remember a resource under its key on the log."""
+        if self._remember:
+            self._resources[key] = _encoder.encode(applied)
+
+    def drop_resource(self, key: str) -> None:
+        """Forget a resource."""
+        self._resources.pop(key, None)
+
+    def resources(self) -> Iterator[tuple[str, ResourceApplied]]:
+        """Every resource remembered; a snapshot, so that it may change meanwhile."""
+        for key, body in list(self._resources.items()):
+            yield key, _resources.decode(body)
+
+    def last(self, resource_key: str, verdict_key: str) -> LastVerdict | None:
+        """The last verdict of a key."""
+        return self._verdicts.get(resource_key, {}).get(verdict_key)
+
+    def verdicts_of(self, resource_key: str) -> list[tuple[str, LastVerdict]]:
+        """Every verdict of a resource, by key."""
+        return list(self._verdicts.get(resource_key, {}).items())
+
+    def resources_under(self, policy: str) -> list[str]:
+        """Keys of the resources that have a verdict of a policy."""
+        return [
+            key
+            for key, verdicts in self._verdicts.items()
+            if any(last.policy.name == policy for last in verdicts.values())
+        ]
+
+    def put_verdict(self, resource_key: str, verdict_key: str, event_id: str, verdict: Verdict) -> None:
+        """Remember a verdict as the last of its key; a withdrawn one is forgotten."""
+        if not self._remember:
+            return
+        if verdict.outcome is Outcome.WITHDRAWN:
+            verdicts = self._verdicts.get(resource_key, {})
+            verdicts.pop(verdict_key, None)
+            if not verdicts:
+                self._verdicts.pop(resource_key, None)
+            return
+        self._verdicts.setdefault(resource_key, {})[verdict_key] = LastVerdict(
+            event_id=event_id,
+            outcome=verdict.outcome,
+            fingerprint=fingerprint(verdict),
+            cluster=verdict.cluster,
+            resource=verdict.resource,
+            owner=verdict.owner,
+            policy=verdict.policy,
+            image=verdict.image,
+            file=verdict.file,
+        )

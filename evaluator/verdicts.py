@@ -1,0 +1,138 @@
+"""From findings to events: what is new since the last verdict of each key. Pure.
+
+Only a verdict that differs from the last one is told; what no longer holds is
+withdrawn with the reason.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from evaluator.evaluation import Finding
+from evaluator.policies.change import change, verdict_id
+from evaluator.state import LastVerdict, State, fingerprint
+from pipeline.bus import Record
+from pipeline.events import (
+    VERDICT_TYPES,
+    Change,
+    Event,
+    Outcome,
+    ResourceApplied,
+    Topic,
+    Verdict,
+    Withdrawal,
+    source_of,
+    subject_of,
+    verdict_key,
+)
+
+
+def tell(
+    state: State, resource_key: str, applied: ResourceApplied, findings: Iterable[Finding], now: datetime
+) -> Iterator[Record]:
+    """Records for the findings that are news. Updates the state."""
+    for finding in findings:
+        key = verdict_key(applied.cluster, applied.resource.uid, finding.policy.name)
+        last = state.last(resource_key, key)
+        verdict = _verdict(applied, finding, Change.NEW, now)
+        if last is not None:
+            kind = change(last.outcome, verdict.outcome, same=last.fingerprint == fingerprint(verdict))
+            if kind is Change.NONE:
+                continue
+            verdict = _verdict(applied, finding, kind, now)
+        event_id = verdict_id(
+            key=key,
+            previous_id=last.event_id if last else "",
+            resource_version=applied.resource.resource_version,
+            resource_digest=applied.digest,
+            generation=finding.policy.generation,
+            policy_digest=finding.policy.digest,
+            image_config_digest="",
+            outcome=verdict.outcome,
+        )
+        state.put_verdict(resource_key, key, event_id, verdict)
+        yield _record(key, event_id, verdict)
+
+
+def withdraw(
+    state: State,
+    resource_key: str,
+    keys: Iterable[tuple[str, LastVerdict]],
+    reason: Withdrawal,
+    now: datetime,
+) -> Iterator[Record]:
+    """Records that take verdicts back. Updates the state."""
+    for key, last in keys:
+        verdict = Verdict(
+            cluster=last.cluster,
+            resource=last.resource,
+            owner=last.owner,
+            policy=last.policy,
+            image=last.image,
+            file=last.file,
+            outcome=Outcome.WITHDRAWN,
+            change=Change.UPDATED,
+            reason=reason,
+            evaluated_at=now,
+        )
+        event_id = verdict_id(
+            key=key,
+            previous_id=last.event_id,
+            resource_version=last.resource.resource_version,
+            resource_digest=reason.value,
+            generation=last.policy.generation,
+            policy_digest=last.policy.digest,
+            image_config_digest="",
+            outcome=Outcome.WITHDRAWN,
+        )
+        state.put_verdict(resource_key, key, event_id, verdict)
+        yield _record(key, event_id, verdict)
+
+
+def _verdict(applied: ResourceApplied, finding: Finding, kind: Change, now: datetime) -> Verdict:
+    judgement = finding.judgement
+    return Verdict(
+        cluster=applied.cluster,
+        resource=applied.resource,
+        owner=applied.owner,
+        policy=finding.policy,
+        outcome=judgement.outcome,
+        change=kind,
+        message=judgement.message,
+        warning=judgement.warning,
+        images=finding.images,
+        explanation=judgement.explanation,
+        evaluated_at=now,
+        resource_digest=applied.digest,
+        file=applied.file,
+    )
+
+
+def _record(key: str, event_id: str, verdict: Verdict) -> Record:
+    return Record(
+        Topic.VERDICTS,
+        key,
+        Event(
+            type=VERDICT_TYPES[verdict.outcome],
+            source=source_of(verdict.cluster),
+            id=event_id,
+            time=verdict.evaluated_at,
+            subject=subject_of(verdict.resource),
+            key=key,
+            data=verdict,
+            extensions=_extensions(verdict),
+        ),
+    )
+
+
+def _extensions(verdict: Verdict) -> dict[str, str]:
+    """Attributes for filters that see no data, such as Knative Triggers."""
+    extensions = {
+        "cluster": verdict.cluster,
+        "kind": verdict.resource.kind,
+        "policy": verdict.policy.name,
+        "mode": verdict.policy.mode.value,
+        "change": verdict.change.value,
+    }
+    if verdict.resource.namespace:
+        extensions["namespace"] = verdict.resource.namespace
+    return extensions
