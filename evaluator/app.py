@@ -32,7 +32,8 @@ from pipeline.events import (
     policy_key,
     source_of,
 )
-from pipeline.settings import EvaluatorSettings, UnmatchedImages
+from pipeline.settings import EvaluatorSettings
+from pipeline.settings_types import UnmatchedImages
 
 GROUP = "evaluator"
 TOPICS = (Topic.POLICIES, Topic.RESOURCES)

@@ -21,12 +21,16 @@ from evaluator.rego.engine import Undefined, Value
 from evaluator.rego.pool import Answer, Failure, Module, Question
 from pipeline.errors import DocumentError, EvaluationError
 from pipeline.events import Image, Mode, Outcome, PolicyRef, ResourceApplied
-from pipeline.settings import UnmatchedImages
+from pipeline.settings_types import UnmatchedImages
 
 NO_MATCHING_POLICY = PolicyRef(
     name="no-matching-policy", digest="", mode=Mode.WARN, title="Images that no policy matches"
 )
 """The pseudo-policy of images no policy matches (upstream: `no-match-policy`)."""
+
+
+_SHORT = 1024
+"""Bytes of an answer that may be kept: the cache stays below a few MiB, whatever policies answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,16 +128,20 @@ def _decide(loaded: LoadedPolicy) -> Judgement | _Evaluate:
 def _judge(answer: Answer, engine: str) -> Judgement:
     match answer:
         case Value(json):
-            return _judge_text(json)
+            return _judge_known(json) if len(json) <= _SHORT else _judge_text(json)
         case Undefined():
-            return _judge_text(None)
+            return _judge_known(None)
         case Failure(reason):
             return _error(f"could not be evaluated by {engine}: {reason}")
 
 
 @lru_cache(maxsize=4096)
-def _judge_text(text: bytes | None) -> Judgement:
+def _judge_known(text: bytes | None) -> Judgement:
     """Most answers are the same few: compliant, or one of a few hundred messages."""
+    return _judge_text(text)
+
+
+def _judge_text(text: bytes | None) -> Judgement:
     try:
         return judge(read_answer(text))
     except EvaluationError as error:

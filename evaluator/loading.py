@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 
 from evaluator.policies.model import Policy
-from evaluator.policies.validation import InvalidPolicyError, parse
+from evaluator.policies.reading import InvalidPolicyError
+from evaluator.policies.validation import parse, policy_ref
 from evaluator.rego.choice import Choice, choose
 from evaluator.rego.pool import Module, WorkerPool
-from pipeline.events import Mode, PolicyApplied, PolicyChecked, PolicyRef
-from pipeline.settings import EngineChoice
+from pipeline.events import PolicyApplied, PolicyChecked
+from pipeline.settings_types import EngineChoice
 
 _TEXT_FIELD = "spec.policy.data"
 
@@ -59,10 +60,3 @@ def _located(choice: Choice) -> str:
         return ""
     place = f"{_TEXT_FIELD}:{choice.line}:{choice.column}" if choice.line else _TEXT_FIELD
     return f"{place}: {choice.error}"
-
-
-def _mode_of(applied: PolicyApplied) -> Mode:
-    """The mode an invalid policy asks for, so far as it can be read; upstream's default is enforce."""
-    spec = applied.object.get("spec")
-    mode = spec.get("mode") if isinstance(spec, dict) else None
-    return Mode.WARN if mode == Mode.WARN.value else Mode.ENFORCE

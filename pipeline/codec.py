@@ -79,6 +79,8 @@ def to_json(event: Event) -> bytes:
 
 def from_json(text: bytes) -> Event:
     """Read an event from the CloudEvents JSON format. Raises ContractError."""
+    if not text.lstrip().startswith(b"{"):
+        raise ContractError("not a CloudEvent: expected a JSON object")
     try:
         cloudevent = _FORMAT.read(None, text)
     except (BaseCloudEventException, ValueError, KeyError, TypeError) as error:

@@ -7,7 +7,6 @@ the working directory, default. Each stage takes its own frozen group.
 import os
 import tomllib
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -21,23 +20,9 @@ from pydantic_settings import (
 )
 
 from pipeline.errors import UsageError, clip
+from pipeline.settings_types import EngineChoice, UnmatchedImages
 
 TOML_FILE = "tocsin.toml"
-
-
-class EngineChoice(StrEnum):
-    """Which Rego engine evaluates policies; `auto` chooses for each policy."""
-
-    AUTO = "auto"
-    REGORUS = "regorus"
-    REGOPY = "regopy"
-
-
-class UnmatchedImages(StrEnum):
-    """What to say of an image that no policy matches."""
-
-    IGNORE = "ignore"
-    WARN = "warn"
 
 
 @dataclass(frozen=True, slots=True)

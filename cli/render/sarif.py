@@ -58,7 +58,9 @@ def write(report: ScanReport, out: BinaryIO, *, base: str = "") -> None:
         "invocations": [
             {
                 "executionSuccessful": not report.errors,
-                "toolExecutionNotifications": _notifications(report, indexes, base),
+                "toolExecutionNotifications": (
+                    _notification(error, indexes, base) for error in report.errors
+                ),
             }
         ],
         "originalUriBaseIds": {_ROOT: {"description": {"text": "The directory that Tocsin was run in."}}},
@@ -131,10 +133,6 @@ def artifact(file: str, base: str) -> dict[str, str]:
         return {"uri": f"file://{quote(path.as_posix())}"}
     # Encoded are also colons, so that "a:b.yaml" has no scheme.
     return {"uri": quote(path.as_posix()), "uriBaseId": _ROOT}
-
-
-def _notifications(report: ScanReport, indexes: dict[str, int], base: str) -> list[dict[str, Any]]:
-    return [_notification(error, indexes, base) for error in report.errors]
 
 
 def _notification(error: ErrorItem, indexes: dict[str, int], base: str) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import TextIO
 
+import msgspec
+
 from cli.render.columns import Column, write_columns
 from cli.render.text import counted, printable
 from cli.render.wording import describe, places
@@ -61,10 +63,13 @@ def error_lines(errors: Iterable[ErrorItem]) -> list[str]:
 
 def _line(group: list[ErrorItem]) -> str:
     first = group[0]
+    if len(group) == 1:
+        return ": ".join([*places(first), first.message])
     resources = {(error.resource, error.file) for error in group}
     if len(resources) > 1:
         return f"policy {first.policy}: {first.message} ({counted(len(resources), 'resource')})"
-    return ": ".join([*places(first), first.message])
+    where = places(msgspec.structs.replace(first, image=None))
+    return f"{': '.join([*where, first.message])} ({counted(len(group), 'image')})"
 
 
 def write_summary(report: ScanReport, out: TextIO) -> None:

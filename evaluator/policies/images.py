@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from evaluator.policies.describe import describe
+from evaluator.policies.references import is_digest
 from pipeline.errors import DocumentError
 from pipeline.events import Image
 
@@ -59,7 +60,9 @@ def _running_digests(status: Mapping[str, Any], field: str) -> dict[str, str]:
             continue
         name, image_id = item.get("name"), item.get("imageID")
         if isinstance(name, str) and isinstance(image_id, str):
-            digests[name] = image_id.rpartition("@")[2] if "@" in image_id else ""
+            _, at, digest = image_id.rpartition("@")
+            if at and is_digest(digest):
+                digests[name] = digest
     return digests
 
 

@@ -4,7 +4,8 @@ Source: go-containerregistry 0.22, package `name`, `ParseReference` with weak
 validation: no registry is Docker Hub, `docker.io` is `index.docker.io`, no slash
 on Docker Hub is `library/`, no tag and no digest is `:latest`; a tag beside a
 digest is dropped. The first part is a registry if it is `localhost` or has a `.`
-or a `:` (before 0.21 `localhost/app` was on Docker Hub).
+or a `:` (in older releases `localhost/app` was on Docker Hub). Difference: the limit
+of 255 characters counts `library/` in, so that normalising twice changes nothing.
 """
 
 import ipaddress
@@ -60,7 +61,7 @@ def parse_reference(text: str) -> Reference:
     if text.startswith(("http://", "https://")):
         raise _invalid(text, "an image reference has no URL scheme")
     base, at, digest = text.partition("@")
-    if at and _DIGEST.fullmatch(digest) is None:
+    if at and not is_digest(digest):
         raise _invalid(
             text, "a digest is sha256: and 64 hexadecimal digits (or sha384: and 96, sha512: and 128)"
         )
@@ -71,6 +72,11 @@ def parse_reference(text: str) -> Reference:
     if digest:
         return Reference(registry, repository, digest=digest)
     return Reference(registry, repository, tag=tag or _LATEST)
+
+
+def is_digest(text: str) -> bool:
+    """Whether this is the digest of a manifest, such as `sha256:` and 64 hexadecimal digits."""
+    return _DIGEST.fullmatch(text) is not None
 
 
 def check_repository(text: str) -> None:

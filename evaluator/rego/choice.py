@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from evaluator.rego.engine import CompileError, EngineName, RefusalError
 from evaluator.rego.pool import Module, WorkerPool
-from pipeline.settings import EngineChoice
+from pipeline.settings_types import EngineChoice
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 Source: OPA's documentation ("Policy Language": comparison across types) and
 its `ast.Compare`: null < boolean < number < string < array < object; arrays
-element by element, objects by their sorted keys first, then by their values.
+element by element, objects pair by pair in the order of their keys.
 """
 
 from typing import Any
@@ -23,7 +23,7 @@ def rego_key(value: Any) -> tuple[Any, ...]:
             return (4, [rego_key(item) for item in value])
         case _:
             names = sorted(value, key=str.encode)
-            return (5, [name.encode() for name in names], [rego_key(value[name]) for name in names])
+            return (5, [(name.encode(), rego_key(value[name])) for name in names])
 
 
 def members_in_order(members: list[Any]) -> list[Any]:

@@ -88,6 +88,7 @@ def test_images_come_from_all_containers_and_image_volumes_in_order() -> None:
         (f"docker.io/library/app@{DIGEST}", DIGEST),
         (f"docker-pullable://app@{DIGEST}", DIGEST),
         (DIGEST, ""),
+        ("app@latest", ""),
         (f"docker://{DIGEST}", ""),
         ("", ""),
         (5, ""),

@@ -1,0 +1,18 @@
+"""The closed sets among the settings; apart, so that the command line can name them without pydantic."""
+
+from enum import StrEnum
+
+
+class EngineChoice(StrEnum):
+    """Which Rego engine evaluates policies; `auto` chooses for each policy."""
+
+    AUTO = "auto"
+    REGORUS = "regorus"
+    REGOPY = "regopy"
+
+
+class UnmatchedImages(StrEnum):
+    """What to say of an image that no policy matches."""
+
+    IGNORE = "ignore"
+    WARN = "warn"
