@@ -15,10 +15,10 @@ from itertools import groupby, islice
 
 import msgspec
 
-from evaluator.evaluation import Finding, Inquiry, conclude, inquire
+from evaluator.evaluation import NO_MATCHING_POLICY, Finding, Inquiry, conclude, inquire
 from evaluator.loading import LoadedPolicy, load
 from evaluator.rego.pool import WorkerPool
-from evaluator.state import State
+from evaluator.state import LastVerdict, State
 from evaluator.verdicts import tell, withdraw
 from pipeline.bus import Consumer, Delivery, Publisher, Record
 from pipeline.events import (
@@ -151,8 +151,20 @@ class Evaluator:
             for key, last in state.verdicts_of(item.key)
             if last.policy.name not in still and only in ("", last.policy.name)
         ]
-        reason = Withdrawal.POLICY_CHANGED if only else Withdrawal.OUT_OF_SCOPE
-        yield from withdraw(state, item.key, left, reason, now)
+        for reason, entries in self._reasons(left, only):
+            yield from withdraw(state, item.key, entries, reason, now)
+
+    def _reasons(
+        self, left: Sequence[tuple[str, LastVerdict]], only: str
+    ) -> Iterator[tuple[Withdrawal, list[tuple[str, LastVerdict]]]]:
+        """Why verdicts no longer hold: their policy went away or changed, or the resource did."""
+        for key, last in left:
+            if only:
+                yield Withdrawal.POLICY_CHANGED, [(key, last)]
+            elif last.policy.name in (*self._state.policies, NO_MATCHING_POLICY.name):
+                yield Withdrawal.OUT_OF_SCOPE, [(key, last)]
+            else:
+                yield Withdrawal.POLICY_DELETED, [(key, last)]
 
     async def _policy_event(self, record: Record, publisher: Publisher, group: asyncio.TaskGroup) -> None:
         """Load or drop a policy, and judge every resource remembered by it."""

@@ -32,8 +32,9 @@ async def load(
     try:
         policy = parse(applied)
     except InvalidPolicyError as error:
-        ref = PolicyRef(name=applied.name, digest=applied.digest, mode=_mode_of(applied))
-        return None, PolicyChecked(cluster=applied.cluster, policy=ref, file=applied.file, error=str(error))
+        return None, PolicyChecked(
+            cluster=applied.cluster, policy=policy_ref(applied), file=applied.file, error=str(error)
+        )
     choice = await _compile(policy, pool, engine)
     checked = PolicyChecked(
         cluster=applied.cluster,

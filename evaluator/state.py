@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import msgspec
 
 from evaluator.loading import LoadedPolicy
-from pipeline.events import Image, Outcome, PolicyRef, ResourceApplied, ResourceRef, Verdict
+from pipeline.events import Image, Outcome, PolicyRef, ResourceApplied, ResourceRef, Verdict, resource_key
 
 _encoder = msgspec.msgpack.Encoder()
 _resources = msgspec.msgpack.Decoder(ResourceApplied)
@@ -84,6 +84,11 @@ class State:
             for key, verdicts in self._verdicts.items()
             if any(last.policy.name == policy for last in verdicts.values())
         ]
+
+    def restore(self, verdict_key: str, event_id: str, verdict: Verdict) -> None:
+        """Remember a verdict of an earlier run."""
+        key = resource_key(verdict.cluster, verdict.resource.uid)
+        self.put_verdict(key, verdict_key, event_id, verdict)
 
     def put_verdict(self, resource_key: str, verdict_key: str, event_id: str, verdict: Verdict) -> None:
         """Remember a verdict as the last of its key; a withdrawn one is forgotten."""

@@ -120,6 +120,11 @@ class Settings(BaseSettings):
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
 
     @property
+    def db_given(self) -> bool:
+        """Whether somebody said which database: a scan writes to none otherwise."""
+        return "db" in self.model_fields_set
+
+    @property
     def source(self) -> SourceSettings:
         """The watcher's group."""
         return SourceSettings(

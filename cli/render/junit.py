@@ -18,7 +18,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Literal
-from xml.sax.saxutils import escape, quoteattr
 
 import msgspec
 
@@ -177,10 +176,14 @@ def _case_lines(suite: str, name: str, case: _Case) -> Iterator[str]:
 
 
 def _attributes(**values: str | int) -> str:
+    from xml.sax.saxutils import quoteattr
+
     return "".join(f" {name}={quoteattr(_legal(str(value)))}" for name, value in values.items())
 
 
 def _text(text: str) -> str:
+    from xml.sax.saxutils import escape
+
     return escape(_legal(text), {"\r": "&#13;"})
 
 

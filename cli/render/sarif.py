@@ -32,7 +32,7 @@ SCHEMA_URI = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas
 INFORMATION_URI = "https://tocsin.dev"
 
 _ROOT = "%SRCROOT%"
-_TEXT_LIMIT = 1000  # GitHub takes 1,024 characters of a rule's description
+_TEXT_LIMIT = 1024  # GitHub takes 1,024 characters of a rule's description
 _LEVELS = {Mode.ENFORCE: "error", Mode.WARN: "warning"}
 
 
@@ -71,7 +71,7 @@ def write(report: ScanReport, out: BinaryIO, *, base: str = "") -> None:
 
 
 def _rule(item: PolicyItem) -> dict[str, Any]:
-    title = message_text((item.title or item.name)[:_TEXT_LIMIT])
+    title = message_text(item.title or item.name)[:_TEXT_LIMIT]
     level = _LEVELS[item.mode]
     help_text = (
         f"The ClusterImagePolicy {item.name} is in mode {item.mode}. "

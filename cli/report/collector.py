@@ -41,8 +41,8 @@ REASON_EXTENSION = "reason"
 
 _BATCH = 512
 
-_PolicyKey = tuple[str, str, str, str]
-"""Name, file, digest and error: two policies of one name are two policies."""
+_PolicyKey = tuple[str, ...]
+"""Name and file first, then all the rest: two policies of one name are two policies."""
 
 
 class Collector:
@@ -97,7 +97,7 @@ class Collector:
             self._findings.append(_finding(verdict))
 
     def _take_policy(self, checked: PolicyChecked) -> None:
-        self._policies[checked.policy.name, checked.file, checked.policy.digest, checked.error] = checked
+        self._policies[_policy_key(checked)] = checked
         if checked.error:
             self._errors.append(
                 ErrorItem(
@@ -138,6 +138,12 @@ class Collector:
             _policy_item(self._policies[key], self._outcomes[key[0]] if judges[key[0]] == key else Counter())
             for key in sorted(self._policies)
         )
+
+
+def _policy_key(checked: PolicyChecked) -> _PolicyKey:
+    policy = checked.policy
+    loaded = (checked.engine, checked.error, checked.unsupported)
+    return (policy.name, checked.file, policy.digest, policy.mode, policy.title, *loaded)
 
 
 def _policy_item(checked: PolicyChecked, counts: Counter[Outcome]) -> PolicyItem:

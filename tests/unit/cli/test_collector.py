@@ -8,7 +8,7 @@ import asyncio
 
 from cli.report.collector import REASON_EXTENSION, TOPICS, Collector
 from cli.report.model import Resource, ScanReport, mere_warnings, policies_by_name
-from pipeline.bus import Record
+from pipeline.bus import Delivery, Record
 from pipeline.bus_memory import MemoryBus
 from pipeline.events import EventType, Mode, Outcome, ResourceApplied, Topic
 from tests.unit.cli.builders import (
@@ -80,9 +80,10 @@ def test_a_withdrawn_verdict_is_not_an_evaluation() -> None:
 
 def test_passes_are_counted_and_not_kept() -> None:
     collector = Collector()
-    report = report_of([verdict(Outcome.PASS)] * 1000)
-    assert report.summary.passed == 1000
-    assert collector._findings == collector._errors == []
+    collector.take(Delivery([verdict(Outcome.PASS)] * 1000, {}))
+    assert collector.report().summary.passed == 1000
+    assert collector._findings == []
+    assert collector._errors == []
 
 
 def test_a_finding_says_all_that_the_verdict_says() -> None:

@@ -1,0 +1,46 @@
+"""Runs a command's coroutine: errors become one line on stderr and an exit code."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Coroutine
+from typing import Any, NoReturn
+
+import typer
+
+from pipeline.errors import ExitCode, TocsinError
+
+_MESSAGE_PREFIX = "error: "
+
+
+def finish(command: Coroutine[Any, Any, ExitCode]) -> NoReturn:
+    """Run a command to its end and leave with its exit code."""
+    try:
+        code = asyncio.run(command)
+        sys.stdout.flush()
+    except TocsinError as error:
+        complain(str(error))
+        code = error.exit_code
+    except BrokenPipeError:
+        let_go_of_stdout()
+        code = ExitCode.FAILED
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        complain("interrupted")
+        code = ExitCode.INTERRUPTED
+    raise typer.Exit(code)
+
+
+def complain(message: str) -> None:
+    """One line on stderr; without a word where stderr is gone too."""
+    from cli.render.text import printable
+
+    try:
+        sys.stderr.write(f"{_MESSAGE_PREFIX}{printable(message)}\n")
+    except OSError:
+        return
+
+
+def let_go_of_stdout() -> None:
+    """After a broken pipe: say so, and keep Python from flushing into it again at its end."""
+    complain("the reader of the output went away; not everything was written")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,25 @@
+"""A scan report in the format asked for: data to one stream, talk to the other."""
+
+from pathlib import Path
+from typing import TextIO
+
+from cli.render import json_text, junit, sarif, table, yaml_text
+from cli.report.model import ScanReport
+
+
+def write_report(report: ScanReport, output: str, out: TextIO, talk: TextIO) -> None:
+    """Write the report as `output` says; errors and the summary are said in every format."""
+    match output:
+        case "json":
+            json_text.write(report, out.buffer)
+        case "yaml":
+            yaml_text.write(report, out.buffer)
+        case "sarif":
+            sarif.write(report, out.buffer, base=str(Path.cwd()))
+        case "junit":
+            junit.write(report, out.buffer)
+        case _:
+            table.write(report, out)
+    out.flush()
+    table.write_errors(report, talk)
+    table.write_summary(report, talk)

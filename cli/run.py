@@ -1,0 +1,86 @@
+"""`tocsin run`: the whole pipeline in one process, continuously."""
+
+import asyncio
+import sys
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+from cli.event_stream import TOPICS as STREAMED
+from cli.event_stream import EventStream
+from cli.ring import TOPICS as RUNG
+from cli.ring import ring
+from cli.wire import Embedded, now, policy_paths, store_for
+from pipeline.errors import ExitCode, UsageError
+from pipeline.events import Topic
+from pipeline.service import run_parts, stop_on_signals
+from pipeline.settings import Settings, load_settings
+from pipeline.settings_types import EngineChoice
+from watcher.app import follow
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What the command line says beyond settings."""
+
+    manifests: tuple[str, ...]
+    policies: tuple[str, ...]
+
+
+async def run_pipeline(
+    options: RunOptions,
+    *,
+    namespace: str | None,
+    cluster: str | None,
+    db: str | None,
+    engine: EngineChoice | None,
+) -> ExitCode:
+    """Follow manifests until SIGINT or SIGTERM; then drain and return."""
+    if not options.manifests:
+        raise UsageError("nothing to follow: name a folder with --manifests")
+    settings = load_settings(namespace=namespace, cluster=cluster, db=db, engine=engine)
+    stop = asyncio.Event()
+    with stop_on_signals(stop):
+        await _run(options, settings, stop)
+    return ExitCode.OK
+
+
+async def _run(options: RunOptions, settings: Settings, stop: asyncio.Event) -> None:
+    async with AsyncExitStack() as stack:
+        store = await store_for(settings, stack)
+        embedded = await stack.enter_async_context(Embedded.start(settings, store))
+        bus, stream = embedded.bus, EventStream()
+        streamed = await stack.enter_async_context(bus.consume("events", STREAMED))
+        rung = await stack.enter_async_context(bus.consume("ring", RUNG))
+        known = await store.known()
+        await stack.enter_async_context(stream.listening(settings.events_socket))
+
+        async def source(stop: asyncio.Event) -> None:
+            try:
+                await follow(
+                    options.manifests,
+                    policy_paths(options.policies),
+                    bus,
+                    settings.source,
+                    now,
+                    stop,
+                    known=known,
+                )
+            finally:
+                for topic in (Topic.POLICIES, Topic.RESOURCES, Topic.DEADLETTERS):
+                    await bus.seal(topic)
+
+        _say(f"following {', '.join(options.manifests)}; Ctrl-C ends it")
+        _say(f"  violations: tocsin violations list --db {settings.db}")
+        _say("  events:     tocsin events tail")
+        parts = {
+            "source": source,
+            "events": lambda _: stream.serve(streamed),
+            "ring": lambda _: ring(rung, sys.stdout),
+            **embedded.parts,
+        }
+        await run_parts(parts, stop, settings.grace)
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()

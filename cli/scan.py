@@ -1,0 +1,92 @@
+"""`tocsin scan`: the whole pipeline once over some manifests, and a report."""
+
+import asyncio
+import gc
+import sys
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+from cli.invoke import complain, let_go_of_stdout
+from cli.progress import counting
+from cli.render.report import write_report
+from cli.report.collector import TOPICS, Collector
+from cli.report.exitcode import exit_code
+from cli.report.model import ScanReport
+from cli.wire import Embedded, now, policy_paths, store_for
+from pipeline.errors import ExitCode, UsageError
+from pipeline.events import Topic
+from pipeline.service import run_parts, stop_on_signals
+from pipeline.settings import Settings, load_settings
+from pipeline.settings_types import EngineChoice
+from watcher.app import publish_manifests, publish_policies
+
+_GC_THRESHOLD = 50_000
+"""New objects before the collector looks: a scan makes millions that are no cycles."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScanOptions:
+    """What the command line says beyond settings."""
+
+    paths: tuple[str, ...]
+    policies: tuple[str, ...]
+    format: str
+    strict: bool
+
+
+async def scan_manifests(
+    options: ScanOptions,
+    *,
+    namespace: str | None,
+    cluster: str | None,
+    db: str | None,
+    engine: EngineChoice | None,
+) -> ExitCode:
+    """Audit; write the report to stdout and what there is to say to stderr."""
+    if not options.paths:
+        raise UsageError("nothing to scan: name manifest files or folders, or - for stdin")
+    settings = load_settings(namespace=namespace, cluster=cluster, db=db, engine=engine)
+    gc.freeze()
+    gc.set_threshold(_GC_THRESHOLD)
+    stop = asyncio.Event()
+    with stop_on_signals(stop):
+        report, unreadable = await _audit(options, settings, stop)
+    for problem in unreadable:
+        complain(problem)
+    code = exit_code(report, strict=options.strict, unreadable=bool(unreadable))
+    try:
+        write_report(report, options.format, sys.stdout, sys.stderr)
+    except BrokenPipeError:
+        let_go_of_stdout()
+    if stop.is_set():
+        complain("interrupted: the report covers what was read until then")
+        return ExitCode.INTERRUPTED
+    return code
+
+
+async def _audit(
+    options: ScanOptions, settings: Settings, stop: asyncio.Event
+) -> tuple[ScanReport, tuple[str, ...]]:
+    """Run the pipeline to its end. Returns the report and the paths that could not be read."""
+    collector = Collector()
+    unreadable: list[str] = []
+    async with AsyncExitStack() as stack:
+        store = await store_for(settings, stack) if settings.db_given else None
+        embedded = await stack.enter_async_context(Embedded.start(settings, store))
+        reports = await stack.enter_async_context(embedded.bus.consume("report", TOPICS))
+        advance = stack.enter_context(counting("resources"))
+
+        async def source(stop: asyncio.Event) -> None:
+            bus, group = embedded.bus, settings.source
+            loaded = await publish_policies(policy_paths(options.policies), bus, group, now)
+            await bus.seal(Topic.POLICIES)
+            read = await publish_manifests(options.paths, bus, group, now, stop, advance)
+            await bus.seal(Topic.RESOURCES)
+            await bus.seal(Topic.DEADLETTERS)
+            unreadable.extend((*loaded.unreadable, *read.unreadable))
+
+        async def report(_: asyncio.Event) -> None:
+            await collector.collect(reports)
+
+        await run_parts({"source": source, "report": report, **embedded.parts}, stop, settings.grace)
+    return collector.report(), tuple(unreadable)
