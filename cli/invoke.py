@@ -4,6 +4,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Coroutine
+from io import TextIOWrapper
 from typing import Any, NoReturn
 
 import typer
@@ -15,6 +16,9 @@ _MESSAGE_PREFIX = "error: "
 
 def finish(command: Coroutine[Any, Any, ExitCode]) -> NoReturn:
     """Run a command to its end and leave with its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a terminal that is not UTF-8 must not end a report
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = asyncio.run(command)
         sys.stdout.flush()

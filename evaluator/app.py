@@ -17,6 +17,7 @@ import msgspec
 
 from evaluator.evaluation import NO_MATCHING_POLICY, Finding, Inquiry, conclude, inquire
 from evaluator.loading import LoadedPolicy, load
+from evaluator.rego.memo import Memo
 from evaluator.rego.pool import WorkerPool
 from evaluator.state import LastVerdict, State
 from evaluator.verdicts import tell, withdraw
@@ -72,6 +73,7 @@ class Evaluator:
     ) -> None:
         self._settings = settings
         self._pool = pool
+        self._memo = Memo(pool)
         self._state = state
         self._clock = clock
         self._batches: asyncio.Queue[_Batch | None] = asyncio.Queue(maxsize=_IN_FLIGHT)
@@ -114,7 +116,7 @@ class Evaluator:
     async def _ask(self, items: Sequence[_Item]) -> list[list[Finding]]:
         """Findings of each item, in order. One call for the batch: it goes to one worker."""
         questions = [question for item in items if item.inquiry for question in item.inquiry.questions]
-        answers = iter(await self._pool.evaluate(questions) if questions else [])
+        answers = iter(await self._memo.evaluate(questions) if questions else [])
         findings: list[list[Finding]] = []
         for item in items:
             inquiry = item.inquiry

@@ -11,17 +11,33 @@ from array import array
 from collections.abc import Iterator
 from tempfile import SpooledTemporaryFile
 
+import msgspec
+
 from watcher.documents import BrokenDocument, Document, ListKind, Part, Place, Syntax, too_large
 
-_LIST_KINDS = {
-    Syntax.YAML: re.compile(rb"""^kind:[ \t]+["']?([A-Za-z]*List)["']?[ \t]*(?:#.*)?\r?$""", re.MULTILINE),
-    Syntax.JSON: re.compile(rb'"kind"\s*:\s*"([A-Za-z]*List)"'),
-}
-_API_VERSIONS = {
-    Syntax.YAML: re.compile(rb"""^apiVersion:[ \t]+["']?([\w./-]+)["']?[ \t]*(?:#.*)?\r?$""", re.MULTILINE),
-    Syntax.JSON: re.compile(rb'"apiVersion"\s*:\s*"([\w./-]+)"'),
-}
+_YAML_KIND = re.compile(rb"""^kind:[ \t]+["']?(\w*List)["']?[ \t]*(?:#.*)?\r?$""", re.MULTILINE)
+_YAML_API_VERSION = re.compile(
+    rb"""^apiVersion:[ \t]+["']?([\w./-]+)["']?[ \t]*(?:#.*)?\r?$""", re.MULTILINE
+)
 _TOO_LARGE = -1
+
+
+class _Header(msgspec.Struct, rename="camel"):
+    api_version: str = ""
+    kind: str = ""
+
+
+def _list_kind(own: bytes, syntax: Syntax) -> ListKind | None:
+    """What the List's own fields say it is; None where they do not say, in so many words, that it is one."""
+    if syntax is Syntax.YAML:
+        kind = _YAML_KIND.search(own)
+        version = _YAML_API_VERSION.search(own)
+        return ListKind(version[1].decode() if version else "", kind[1].decode()) if kind else None
+    try:
+        header = msgspec.json.decode(own, type=_Header)
+    except (msgspec.MsgspecError, RecursionError):
+        return None
+    return ListKind(header.api_version, header.kind) if header.kind.endswith("List") else None
 
 
 class ListSpool:
@@ -36,9 +52,9 @@ class ListSpool:
         self._sizes = array("q")
         self._lines = array("Q")
         self._end = 0
-        self.newlines = 0
+        self._newlines = 0
         self.whole_only = False
-        """Set where items refer to each other: they mean something only together."""
+        """Set where the items cannot be told apart, or refer to each other: read as one document or not at all."""
 
     def start_item(self, line: int) -> None:
         """What is written from now on is an item."""
@@ -48,33 +64,42 @@ class ListSpool:
 
     def write(self, text: bytes) -> None:
         """Append to the item. Beyond the cap nothing is kept but that it is too large."""
-        self.newlines += text.count(b"\n")
         size = self._sizes[-1]
-        if size != _TOO_LARGE and size + len(text) > self._cap:
+        if size == _TOO_LARGE:
+            self._newlines += text.count(b"\n")
+        elif size + len(text) > self._cap:
             self._sizes[-1] = _TOO_LARGE
-        elif size != _TOO_LARGE:
+            self._newlines += text.count(b"\n")
+        else:
             self._sizes[-1] = size + len(text)
-            self._file.write(text)
-            self._end += len(text)
+            self.separate(text)
+
+    def separate(self, text: bytes) -> None:
+        """Append text that belongs to no item."""
+        self._newlines += text.count(b"\n")
+        self._file.write(text)
+        self._end += len(text)
 
     def finish(self, number: int, line: int, before: bytes, after: bytes) -> Iterator[Part]:
-        """The List: its own fields first, then each item; or whole, where it is no List after all."""
-        own = before + after
-        kind = _LIST_KINDS["json" if self._syntax is not Syntax.YAML else self._syntax].search(own)
-        version = _API_VERSIONS["json" if self._syntax is not Syntax.YAML else self._syntax].search(own)
-        size = len(own) + self._end
+        """The List: its own fields first, then each item; or whole, where it is no List after all.
+
+        `before` and `after`: what stands around the items, at most the cap together.
+        """
+        # empty lines stand where the items were: line numbers stay right
+        own = before + b"\n" * self._newlines + after
+        list_kind = _list_kind(own, self._syntax)
+        size = len(before) + self._end + len(after)
         whole = size <= self._cap and _TOO_LARGE not in self._sizes
         place = Place(number, line)
-        if len(own) > self._cap or (kind is None and not whole):
-            yield BrokenDocument(place, too_large(self._cap))
-        elif whole and (kind is None or self.whole_only):
+        if list_kind is None or self.whole_only:
+            if not whole:
+                yield BrokenDocument(place, too_large(self._cap))
+                return
             self._file.seek(0)
             yield Document(place, before + self._file.read() + after, self._syntax)
-        elif kind is not None:
-            # empty lines stand where the items were: line numbers stay right
-            yield Document(place, before + b"\n" * self.newlines + after, self._syntax)
-            api_version = version[1].decode() if version else ""
-            yield from self._items(number, ListKind(api_version, kind[1].decode()))
+        else:
+            yield Document(place, own, self._syntax)
+            yield from self._items(number, list_kind)
 
     def _items(self, number: int, list_kind: ListKind) -> Iterator[Part]:
         entries = zip(self._starts, self._sizes, self._lines, strict=True)

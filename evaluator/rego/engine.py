@@ -58,6 +58,11 @@ class Undefined:
 class Module(Protocol):
     """A compiled policy."""
 
+    @property
+    def pure(self) -> bool:
+        """Whether its value depends on nothing but the input document."""
+        ...
+
     def evaluate(self, document: bytes) -> Value | Undefined:
         """Evaluate on an input document (JSON). Raises EngineError. May hang, abort, eat memory."""
         ...

@@ -29,6 +29,8 @@ class Module:
     ref: int
     engine: EngineName
     text: str
+    pure: bool = False
+    """Whether its answer depends on nothing but the input document."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,15 +108,15 @@ class WorkerPool:
     async def compile(self, engine: EngineName, text: str) -> Module:
         """Compile a text in a process of its own. Raises CompileError or RefusalError."""
         async with self._compiling:
-            module = Module(self._next_ref, engine, text)
+            ref = self._next_ref
             self._next_ref += 1
             process = await self._running(self._compiler)
-            process.send([Compile(module.ref, engine, text)])
+            process.send([Compile(ref, engine, text)])
             async for replies in process.replies(1):
                 for reply in replies:
                     if isinstance(reply, Compiled):
                         _raise_for(reply)
-                        return module
+                        return Module(ref, engine, text, reply.pure)
             death = await self._bury(self._compiler, self._settings.compile_deadline)
             raise RefusalError(f"compiling {death.reason}")
 

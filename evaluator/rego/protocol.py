@@ -35,12 +35,16 @@ class Evaluate(msgspec.Struct, array_like=True, tag=3, frozen=True):
 
 
 class Compiled(msgspec.Struct, array_like=True, tag=4, frozen=True):
-    """`error` is empty when it worked; `refused` when the policy may work on another engine."""
+    """`error` is empty when it worked; `refused` when the policy may work on another engine.
+
+    `pure`: its value depends on nothing but the input document.
+    """
 
     error: str = ""
     refused: bool = False
     line: int = 0
     column: int = 0
+    pure: bool = False
 
 
 class Answered(msgspec.Struct, array_like=True, tag=5, frozen=True):

@@ -27,6 +27,7 @@ from evaluator.rego.engine import (
     Value,
 )
 from evaluator.rego.order import members_in_order
+from evaluator.rego.purity import is_pure
 from evaluator.rego.regopy_builtins import TRUSTED, TRUSTED_ON_INTEGERS
 from evaluator.rego.regopy_text import prepare
 from pipeline.errors import clip
@@ -55,14 +56,17 @@ class Regopy:
         plan = _plan(interpreter, bundle)
         _check_shape(plan)
         guards.check_recursion(regopy_plan.references(plan))
-        guards.check_calls(regopy_plan.called(plan), TRUSTED | TRUSTED_ON_INTEGERS)
+        called = regopy_plan.called(plan)
+        guards.check_calls(called, TRUSTED | TRUSTED_ON_INTEGERS)
         regopy_plan.check_locals(plan)
         regopy_plan.check_integers(plan, TRUSTED_ON_INTEGERS)
-        return _Module(interpreter, bundle, is_set=regopy_plan.makes_set(plan, _RULE_PATH))
+        is_set = regopy_plan.makes_set(plan, _RULE_PATH)
+        return _Module(interpreter, bundle, is_set=is_set, pure=is_pure(called))
 
 
 class _Module:
-    def __init__(self, interpreter: Any, bundle: Any, *, is_set: bool) -> None:
+    def __init__(self, interpreter: Any, bundle: Any, *, is_set: bool, pure: bool) -> None:
+        self.pure = pure
         self._interpreter = interpreter
         self._bundle = bundle
         self._is_set = is_set

@@ -23,6 +23,7 @@ from evaluator.rego.engine import (
     Undefined,
     Value,
 )
+from evaluator.rego.purity import is_pure
 from evaluator.rego.regorus_ast import Analysis, analyse
 from pipeline.errors import clip
 
@@ -53,12 +54,13 @@ class Regorus:
             engine.eval_query("true")  # finds unsafe variables, without evaluating a rule
         except RuntimeError as error:
             raise _compile_error(str(error)) from error
-        return _Module(engine)
+        return _Module(engine, pure=is_pure(analysis.called))
 
 
 class _Module:
-    def __init__(self, engine: Any) -> None:
+    def __init__(self, engine: Any, *, pure: bool) -> None:
         self._engine = engine
+        self.pure = pure
 
     def evaluate(self, document: bytes) -> Value | Undefined:
         _check_numbers(document)

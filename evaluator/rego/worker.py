@@ -69,7 +69,7 @@ class _Worker:
 
     def _compile(self, request: Compile) -> Compiled:
         try:
-            self.modules[request.ref] = self._engine(EngineName(request.engine)).compile(request.text)
+            module = self._engine(EngineName(request.engine)).compile(request.text)
         except CompileError as error:
             return Compiled(error.message, refused=False, line=error.line, column=error.column)
         except RefusalError as error:
@@ -80,7 +80,8 @@ class _Worker:
             return Compiled(_NO_MEMORY)
         except Exception as error:  # noqa: BLE001 - a policy must not end the worker by surprising an adapter
             return Compiled(clip(f"{type(error).__name__}: {error}"), refused=True)
-        return Compiled()
+        self.modules[request.ref] = module
+        return Compiled(pure=module.pure)
 
     def _evaluate(self, ref: int, document: bytes) -> Answered:
         module = self.modules.get(ref)

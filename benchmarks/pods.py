@@ -1,0 +1,120 @@
+"""A seeded generator of realistic Pods: 300 templates, the rest replicas; 60 to 120 leaves each.
+
+`python -m benchmarks.pods COUNT FILE` writes them as multi-document YAML.
+"""
+
+import random
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+TEMPLATES = 300
+_REGISTRIES = ("docker.io", "ghcr.io/acme", "registry.example.com/shop", "quay.io/acme", "gcr.io/acme-prod")
+_APPS = ("web", "api", "worker", "cache", "queue", "auth", "search", "mail", "billing", "gateway")
+_TEAMS = ("checkout", "catalogue", "identity", "platform", "data")
+
+
+def _leaves(value: Any) -> int:
+    if isinstance(value, dict):
+        return sum(map(_leaves, value.values()))
+    if isinstance(value, list):
+        return sum(map(_leaves, value))
+    return 1
+
+
+def _container(rng: random.Random, name: str) -> dict[str, Any]:
+    registry, version = (
+        rng.choice(_REGISTRIES),
+        f"{rng.randint(1, 4)}.{rng.randint(0, 20)}.{rng.randint(0, 9)}",
+    )
+    security: dict[str, Any] = {
+        "runAsNonRoot": True,
+        "allowPrivilegeEscalation": rng.random() < 0.1,
+        "readOnlyRootFilesystem": rng.random() < 0.7,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    if rng.random() < 0.04:
+        security["privileged"] = True
+    if rng.random() < 0.04:
+        security["capabilities"] = {"add": ["SYS_ADMIN"]}
+    environment = [
+        {"name": f"{name.upper()}_{key}", "value": f"{rng.randint(1, 9999)}"}
+        for key in rng.sample(("HOST", "PORT", "LEVEL", "ZONE", "TOKEN_URL", "TIMEOUT", "POOL", "RETRIES"), 6)
+    ]
+    return {
+        "name": name,
+        "image": f"{registry}/{name}:{version}",
+        "imagePullPolicy": "IfNotPresent",
+        "args": ["--listen", f"0.0.0.0:{rng.randint(1024, 9999)}", f"--workers={rng.randint(1, 8)}"],
+        "env": environment,
+        "ports": [{"containerPort": rng.randint(1024, 9999), "name": "http", "protocol": "TCP"}],
+        "resources": {
+            "limits": {"cpu": f"{rng.randint(1, 8) * 250}m", "memory": f"{rng.randint(1, 8) * 128}Mi"},
+            "requests": {"cpu": "100m", "memory": "128Mi"},
+        },
+        "livenessProbe": {"httpGet": {"path": "/healthz", "port": "http"}, "periodSeconds": 10},
+        "readinessProbe": {"httpGet": {"path": "/ready", "port": "http"}, "initialDelaySeconds": 3},
+        "securityContext": security,
+        "volumeMounts": [{"name": "config", "mountPath": "/etc/app", "readOnly": True}],
+    }
+
+
+def template(rng: random.Random) -> dict[str, Any]:
+    """One Pod of 60 to 120 leaves."""
+    while True:
+        app, team = rng.choice(_APPS), rng.choice(_TEAMS)
+        sidecars = [_container(rng, "proxy") for _ in range(rng.randint(0, 2))]
+        spec: dict[str, Any] = {
+            "serviceAccountName": f"{app}-sa",
+            "securityContext": {"runAsUser": 1000, "seccompProfile": {"type": "RuntimeDefault"}},
+            "containers": [_container(rng, app), *sidecars],
+            "volumes": [{"name": "config", "configMap": {"name": f"{app}-config"}}],
+            "terminationGracePeriodSeconds": 30,
+            "nodeSelector": {"kubernetes.io/os": "linux"},
+        }
+        if rng.random() < 0.03:
+            spec["hostNetwork"] = True
+        if rng.random() < 0.03:
+            spec["volumes"].append({"name": "host", "hostPath": {"path": "/var/log"}})
+        labels = {"app.kubernetes.io/name": app, "app.kubernetes.io/part-of": "shop", "team": team}
+        pod = {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {
+                "name": app,
+                "namespace": f"{team}-{rng.choice(('dev', 'prod'))}",
+                "labels": labels,
+                "annotations": {"prometheus.io/scrape": "true", "prometheus.io/port": "9090"},
+            },
+            "spec": spec,
+        }
+        if 60 <= _leaves(pod) <= 120:
+            return pod
+
+
+def pods(count: int, seed: int = 1) -> Iterator[dict[str, Any]]:
+    """`count` Pods: replicas of the templates, each under its own name."""
+    rng = random.Random(seed)
+    templates = [template(rng) for _ in range(min(count, TEMPLATES))]
+    for number in range(count):
+        pod = templates[number % len(templates)]
+        yield {**pod, "metadata": {**pod["metadata"], "name": f"{pod['metadata']['name']}-{number:05d}"}}
+
+
+def write(path: Path, count: int, seed: int = 1) -> None:
+    """Write `count` Pods as multi-document YAML, each template formatted once."""
+    texts: dict[int, str] = {}
+    with path.open("w", encoding="utf-8") as file:
+        for number, pod in enumerate(pods(count, seed)):
+            slot = number % TEMPLATES
+            if slot not in texts:
+                neutral = {**pod, "metadata": {**pod["metadata"], "name": "@NAME@"}}
+                texts[slot] = yaml.safe_dump(neutral, sort_keys=False)
+            file.write("---\n" + texts[slot].replace("'@NAME@'", pod["metadata"]["name"]))
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[2]), int(sys.argv[1]))

@@ -1,0 +1,96 @@
+"""`tocsin` as a user starts it, and manifests to give it."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+TOCSIN = str(Path(sys.executable).with_name("tocsin"))
+TIMEOUT = 60.0
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A finished command."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def report(self) -> Any:
+        """Standard output as JSON."""
+        return json.loads(self.out)
+
+    @property
+    def errors(self) -> list[str]:
+        """The lines of standard error that complain."""
+        return [line for line in self.err.splitlines() if line.startswith("error: ")]
+
+
+def environment(home: Path) -> dict[str, str]:
+    """Nothing of the caller but the path; state goes to the test's own folder."""
+    return {"PATH": os.environ["PATH"], "HOME": str(home), "XDG_STATE_HOME": str(home / "state")}
+
+
+def tocsin(
+    folder: Path, *arguments: str | Path, stdin: str | bytes = b"", env: dict[str, str] | None = None
+) -> Ran:
+    """Run a command in a folder."""
+    given = stdin.encode() if isinstance(stdin, str) else stdin
+    run = subprocess.run(
+        [TOCSIN, *map(str, arguments)],
+        cwd=folder,
+        env={**environment(folder), **(env or {})},
+        input=given,
+        capture_output=True,
+        timeout=TIMEOUT,
+        check=False,
+    )
+    return Ran(run.returncode, run.stdout.decode(), run.stderr.decode())
+
+
+def pod(name: str, *, privileged: bool = False, image: str = "nginx", **spec: Any) -> dict[str, Any]:
+    """A Pod."""
+    container = {"name": "web", "image": image, "securityContext": {"privileged": privileged}}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name},
+        "spec": {"containers": [container], **spec},
+    }
+
+
+def policy(name: str, rego: str, mode: str = "warn", **fields: Any) -> dict[str, Any]:
+    """A ClusterImagePolicy that reads the spec of everything."""
+    return {
+        "apiVersion": "policy.sigstore.dev/v1beta1",
+        "kind": "ClusterImagePolicy",
+        "metadata": {"name": name},
+        "spec": {
+            "images": [{"glob": "**"}],
+            "authorities": [{"static": {"action": "pass"}}],
+            "mode": mode,
+            "policy": {"type": "rego", "includeSpec": True, "data": f"package sigstore\n{rego}"},
+            **fields,
+        },
+    }
+
+
+NOT_PRIVILEGED = """
+isCompliant[{"result": true}] { count(bad) == 0 }
+isCompliant[{"result": false, "error": sprintf("container %s is privileged", [name])}] { bad[name] }
+bad[c.name] { c := input.spec.containers[_]; c.securityContext.privileged == true }
+"""
+
+
+def write(path: Path, *documents: Any) -> Path:
+    """Write documents as multi-document YAML."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(yaml.safe_dump_all(documents, sort_keys=False), encoding="utf-8")
+    return path

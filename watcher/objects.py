@@ -1,0 +1,266 @@
+"""Values to findings: which object is this, is it one for Tocsin, and is it what its kind says?
+
+Pure: no file, no clock. What a finding means for the log is in `watcher.records`.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import msgspec
+
+from pipeline.errors import DocumentError, clip
+from pipeline.events import ResourceRef
+from watcher.documents import ListKind
+from watcher.kinds.metadata import METADATA
+from watcher.kinds.shapes import ShapeError, check
+from watcher.kinds.workloads import WORKLOADS
+
+POLICY_GROUP = "policy.sigstore.dev"
+POLICY_KIND = "ClusterImagePolicy"
+
+_VERSIONS = {
+    "Pod": {"v1"},
+    "ReplicationController": {"v1"},
+    "ReplicaSet": {"apps/v1", "apps/v1beta2", "extensions/v1beta1"},
+    "Deployment": {"apps/v1", "apps/v1beta1", "apps/v1beta2", "extensions/v1beta1"},
+    "StatefulSet": {"apps/v1", "apps/v1beta1", "apps/v1beta2"},
+    "DaemonSet": {"apps/v1", "apps/v1beta2", "extensions/v1beta1"},
+    "Job": {"batch/v1"},
+    "CronJob": {"batch/v1", "batch/v1beta1", "batch/v2alpha1"},
+}
+"""Kind -> the API versions that serve it or did once."""
+_UNSEEN_METADATA = ("managedFields", "resourceVersion", "generation")
+_TYPE_NAMES = {list: "a list", str: "a string", bool: "a boolean", int: "a number", float: "a number"}
+_NAME_LIMIT = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A workload. `group` is of its kind; `ref.uid` is for `watcher.records` to give."""
+
+    ref: ResourceRef
+    group: str
+    digest: str
+    object: dict[str, Any]
+    owner: ResourceRef | None
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A ClusterImagePolicy; whether it is a valid one is for the evaluator to say."""
+
+    name: str
+    digest: str
+    object: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class PassedOver:
+    """An object of another kind."""
+
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that is not an object as Kubernetes knows it. `item`: its index in a List."""
+
+    message: str
+    item: int | None = None
+    resource: ResourceRef | None = None
+
+
+Finding = Resource | Policy | PassedOver | Problem
+
+
+class _ObjectError(DocumentError):
+    """An object is not valid; `resource` names it as far as it has a name."""
+
+    def __init__(self, message: str, resource: ResourceRef | None = None) -> None:
+        super().__init__(message)
+        self.resource = resource
+
+
+def read(value: Any, namespace: str, list_kind: ListKind | None = None) -> Iterator[Finding]:
+    """What is in one document: an object, or a List of objects; nothing where it is empty.
+
+    `namespace`: of objects that name none. `list_kind`: of the List that the
+    value is an item of. An object that is being deleted counts as not there.
+    """
+    try:
+        if value is None and list_kind is None:
+            return
+        body = _typed_body(value, list_kind)
+        if _is_list(body):
+            yield from _read_items(body, namespace)
+            return
+        finding = _read_object(body, namespace)
+    except _ObjectError as error:
+        yield Problem(str(error), resource=error.resource)
+        return
+    if finding is not None:
+        yield finding
+
+
+def _is_list(body: dict[str, Any]) -> bool:
+    """`List` and `PodList` are lists; a custom kind such as `AllowList` without items is not."""
+    kind: str = body["kind"]
+    return kind == "List" or (kind.endswith("List") and "items" in body)
+
+
+def _read_items(body: dict[str, Any], namespace: str) -> Iterator[Finding]:
+    items = body.get("items")
+    if items is None:
+        return
+    if not isinstance(items, list):
+        raise _ObjectError(f"items: expected a list, got {_type_name(items)}")
+    list_kind = ListKind(body["apiVersion"], body["kind"])
+    for index, item in enumerate(items):
+        for finding in read(item, namespace, list_kind):
+            if isinstance(finding, Problem) and finding.item is None:
+                yield Problem(f"items[{index}]: {finding.message}", index, finding.resource)
+            else:
+                yield finding
+
+
+def _typed_body(value: Any, list_kind: ListKind | None) -> dict[str, Any]:
+    """The value as an object with apiVersion and kind; items of a PodList take theirs from the list."""
+    if not isinstance(value, dict):
+        raise _ObjectError(f"expected an object with apiVersion and kind, got {_type_name(value)}")
+    if list_kind is not None and list_kind.kind != "List" and not value.get("kind"):
+        kind = list_kind.kind.removesuffix("List")
+        value = {"apiVersion": list_kind.api_version, "kind": kind, **_without_nulls(value)}
+    for field in ("apiVersion", "kind"):
+        text = value.get(field)
+        if text is None or text == "":
+            raise _ObjectError(f"no {field}: every Kubernetes object has one")
+        if not isinstance(text, str):
+            raise _ObjectError(f"{field}: expected a string, got {_type_name(text)}")
+    return value
+
+
+def _without_nulls(value: dict[str, Any]) -> dict[str, Any]:
+    return {key: inner for key, inner in value.items() if inner is not None and inner != ""}
+
+
+def _read_object(body: dict[str, Any], namespace: str) -> Finding | None:
+    api_version, kind = body["apiVersion"], body["kind"]
+    group = api_version.rpartition("/")[0]
+    if kind == POLICY_KIND and group == POLICY_GROUP:
+        return _read_policy(body)
+    if api_version in _VERSIONS.get(kind, ()):
+        return _read_workload(body, group, namespace)
+    known = kind in _VERSIONS or kind == POLICY_KIND
+    return PassedOver(clip(f"{kind} of {api_version}" if known else kind, _NAME_LIMIT))
+
+
+def _read_policy(body: dict[str, Any]) -> Policy | None:
+    name = f"{POLICY_KIND} {_name_of(body)}"
+    metadata = body.get("metadata")
+    if metadata is None:
+        raise _ObjectError(f"{POLICY_KIND}: no metadata: it needs at least a name")
+    try:
+        meta = check(metadata, METADATA)
+    except ShapeError as error:
+        raise _ObjectError(f"{name}: metadata.{error}") from None
+    if not meta.name:
+        raise _ObjectError(f"{POLICY_KIND}: no metadata.name")
+    if meta.deletionTimestamp:
+        return None
+    digest = _digest({"apiVersion": body["apiVersion"], "spec": body.get("spec")})
+    return Policy(meta.name, digest, _without_managed_fields(body))
+
+
+def _read_workload(body: dict[str, Any], group: str, namespace: str) -> Resource | None:
+    type_, path = WORKLOADS[body["kind"]]
+    try:
+        typed = check(body, type_)
+    except ShapeError as error:
+        _refuse(body, namespace, str(error))
+    meta = typed.metadata
+    if meta is None:
+        _refuse(body, namespace, "no metadata: it needs at least a name")
+    name = meta.name or meta.generateName
+    if not name:
+        _refuse(body, namespace, "no metadata.name")
+    if meta.deletionTimestamp:
+        return None
+    pod_spec = typed
+    for step in path.split("."):
+        pod_spec = getattr(pod_spec, step) if pod_spec is not None else None
+    if pod_spec is None or not pod_spec.containers:
+        _refuse(body, namespace, f"{path}.containers: a Pod needs at least one container")
+    ref = ResourceRef(
+        api_version=body["apiVersion"],
+        kind=body["kind"],
+        namespace=meta.namespace or namespace,
+        name=name,
+        resource_version=meta.resourceVersion or "",
+    )
+    return Resource(ref, group, _seen_digest(body), _without_managed_fields(body), _owner(meta, ref.namespace))
+
+
+def _refuse(body: dict[str, Any], namespace: str, message: str) -> NoReturn:
+    """Raise for a workload, naming it as far as it can be named."""
+    name = _name_of(body)
+    metadata = body.get("metadata")
+    own = metadata.get("namespace") if isinstance(metadata, dict) else None
+    ref = ResourceRef(
+        api_version=body["apiVersion"],
+        kind=body["kind"],
+        namespace=clip(own, _NAME_LIMIT) if isinstance(own, str) and own else namespace,
+        name=name,
+    )
+    raise _ObjectError(f"{body['kind']} {name}".rstrip() + f": {message}", ref)
+
+
+def _name_of(body: dict[str, Any]) -> str:
+    metadata = body.get("metadata")
+    name = metadata.get("name") or metadata.get("generateName") if isinstance(metadata, dict) else None
+    return clip(name, _NAME_LIMIT) if isinstance(name, str) else ""
+
+
+def _owner(meta: Any, namespace: str) -> ResourceRef | None:
+    """The controller among the owners: it is what keeps the object in being."""
+    for owner in meta.ownerReferences or ():
+        if owner.controller:
+            return ResourceRef(
+                api_version=owner.apiVersion or "",
+                kind=owner.kind or "",
+                namespace=namespace,
+                name=owner.name or "",
+                uid=owner.uid or "",
+            )
+    return None
+
+
+def _without_managed_fields(body: dict[str, Any]) -> dict[str, Any]:
+    metadata = body.get("metadata")
+    if isinstance(metadata, dict) and "managedFields" in metadata:
+        kept = {key: value for key, value in metadata.items() if key != "managedFields"}
+        return {**body, "metadata": kept}
+    return body
+
+
+def _seen_digest(body: dict[str, Any]) -> str:
+    """Digest of what policies can see: not status, nor what every write changes."""
+    metadata = {key: value for key, value in body["metadata"].items() if key not in _UNSEEN_METADATA}
+    return _digest(
+        {
+            "apiVersion": body["apiVersion"],
+            "kind": body["kind"],
+            "metadata": metadata,
+            "spec": body.get("spec"),
+        }
+    )
+
+
+def _digest(value: Any) -> str:
+    """SHA-256, hexadecimal, of a value as canonical JSON: keys sorted, no blanks."""
+    return hashlib.sha256(msgspec.json.encode(value, order="sorted")).hexdigest()
+
+
+def _type_name(value: Any) -> str:
+    return "nothing" if value is None else _TYPE_NAMES.get(type(value), "an object")
