@@ -163,4 +163,3 @@ def run(
 
     options = RunOptions(manifests=tuple(manifests or ()), policies=tuple(policies or ()))
     finish(run_pipeline(options, namespace=namespace, cluster=cluster, db=db, engine=engine))
-

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from cli.invoke import complain, let_go_of_stdout
 from cli.progress import counting
-from cli.render.report import write_report
+from cli.render.report import say_passed_over, write_report
 from cli.report.collector import TOPICS, Collector
 from cli.report.exitcode import exit_code
 from cli.report.model import ScanReport
@@ -19,6 +19,7 @@ from pipeline.service import run_parts, stop_on_signals
 from pipeline.settings import Settings, load_settings
 from pipeline.settings_types import EngineChoice
 from watcher.app import publish_manifests, publish_policies
+from watcher.summary import Summary
 
 _GC_THRESHOLD = 50_000
 """New objects before the collector looks: a scan makes millions that are no cycles."""
@@ -50,12 +51,12 @@ async def scan_manifests(
     gc.set_threshold(_GC_THRESHOLD)
     stop = asyncio.Event()
     with stop_on_signals(stop):
-        report, unreadable = await _audit(options, settings, stop)
-    for problem in unreadable:
-        complain(problem)
-    code = exit_code(report, strict=options.strict, unreadable=bool(unreadable))
+        report, summaries = await _audit(options, settings, stop)
+    unreadable = any(summary.unreadable for summary in summaries)
+    code = exit_code(report, strict=options.strict, unreadable=unreadable)
     try:
         write_report(report, options.format, sys.stdout, sys.stderr)
+        say_passed_over(summaries[-1].passed_over, sys.stderr)
     except BrokenPipeError:
         let_go_of_stdout()
     if stop.is_set():
@@ -66,27 +67,26 @@ async def scan_manifests(
 
 async def _audit(
     options: ScanOptions, settings: Settings, stop: asyncio.Event
-) -> tuple[ScanReport, tuple[str, ...]]:
-    """Run the pipeline to its end. Returns the report and the paths that could not be read."""
+) -> tuple[ScanReport, list[Summary]]:
+    """Run the pipeline to its end. Returns the report, and what came of reading policies and manifests."""
     collector = Collector()
-    unreadable: list[str] = []
+    summaries: list[Summary] = []
     async with AsyncExitStack() as stack:
         store = await store_for(settings, stack) if settings.db_given else None
         embedded = await stack.enter_async_context(Embedded.start(settings, store))
         reports = await stack.enter_async_context(embedded.bus.consume("report", TOPICS))
-        advance = stack.enter_context(counting("resources"))
+        advance = stack.enter_context(counting())
 
         async def source(stop: asyncio.Event) -> None:
             bus, group = embedded.bus, settings.source
-            loaded = await publish_policies(policy_paths(options.policies), bus, group, now)
+            summaries.append(await publish_policies(policy_paths(options.policies), bus, group, now))
             await bus.seal(Topic.POLICIES)
-            read = await publish_manifests(options.paths, bus, group, now, stop, advance)
+            summaries.append(await publish_manifests(options.paths, bus, group, now, stop, advance))
             await bus.seal(Topic.RESOURCES)
             await bus.seal(Topic.DEADLETTERS)
-            unreadable.extend((*loaded.unreadable, *read.unreadable))
 
         async def report(_: asyncio.Event) -> None:
             await collector.collect(reports)
 
         await run_parts({"source": source, "report": report, **embedded.parts}, stop, settings.grace)
-    return collector.report(), tuple(unreadable)
+    return collector.report(), summaries

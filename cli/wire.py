@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import catalog
 from evaluator.app import GROUP as EVALUATOR_GROUP
@@ -15,10 +15,9 @@ from evaluator.state import State
 from pipeline.bus_memory import MemoryBus
 from pipeline.service import Part
 from pipeline.settings import Settings
-from sink.app import GROUP as SINK_GROUP
-from sink.app import TOPICS as SINK_TOPICS
-from sink.app import run_sink
-from sink.store import Store
+
+if TYPE_CHECKING:
+    from sink.store import Store
 
 
 def now() -> datetime:
@@ -31,8 +30,10 @@ def policy_paths(given: Iterable[str]) -> tuple[str, ...]:
     return tuple(given) or (str(catalog.baseline()),)
 
 
-async def store_for(settings: Settings, stack: AsyncExitStack) -> Store:
+async def store_for(settings: Settings, stack: AsyncExitStack) -> "Store":
     """The database, open; a new SQLite file gets its schema."""
+    from sink.store import Store  # a scan without a database does not wait for SQLAlchemy
+
     return await stack.enter_async_context(Store.open(settings.db, create=True))
 
 
@@ -45,7 +46,7 @@ class Embedded:
 
     @classmethod
     @asynccontextmanager
-    async def start(cls, settings: Settings, store: Store | None) -> AsyncIterator[Self]:
+    async def start(cls, settings: Settings, store: "Store | None") -> AsyncIterator[Self]:
         """Subscribe every stage before anything is published. Without a store nothing is remembered."""
         bus = MemoryBus()
         embedded = cls(bus)
@@ -58,6 +59,12 @@ class Embedded:
             if store is not None:
                 for key, event_id, verdict in await store.last_verdicts():
                     state.restore(key, event_id, verdict)
-                written = await stack.enter_async_context(bus.consume(SINK_GROUP, SINK_TOPICS))
-                embedded.parts["sink"] = lambda _: run_sink(written, store, bus.log_id)
+                embedded.parts["sink"] = await _sink(bus, store, stack)
             yield embedded
+
+
+async def _sink(bus: MemoryBus, store: "Store", stack: AsyncExitStack) -> Part:
+    from sink.app import GROUP, TOPICS, run_sink
+
+    consumer = await stack.enter_async_context(bus.consume(GROUP, TOPICS))
+    return lambda _: run_sink(consumer, store, bus.log_id)

@@ -1,9 +1,11 @@
 """A scan report in the format asked for: data to one stream, talk to the other."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TextIO
 
 from cli.render import json_text, junit, sarif, table, yaml_text
+from cli.render.text import counted, printable
 from cli.report.model import ScanReport
 
 
@@ -23,3 +25,10 @@ def write_report(report: ScanReport, output: str, out: TextIO, talk: TextIO) -> 
     out.flush()
     table.write_errors(report, talk)
     table.write_summary(report, talk)
+
+
+def say_passed_over(kinds: Mapping[str, int], talk: TextIO) -> None:
+    """One line about objects that are no workloads; nothing where there are none."""
+    if kinds:
+        named = ", ".join(f"{kind} {count}" for kind, count in kinds.items())
+        talk.write(printable(f"{counted(sum(kinds.values()), 'other object')} passed over ({named})") + "\n")

@@ -26,10 +26,10 @@ TextMap = dict[str, Text] | None
 QuantityMap = dict[str, Quantity] | None
 
 
-def struct(name: str, **fields: Any) -> Any:
+def struct(type_name: str, /, **fields: Any) -> Any:
     """A frozen type with these optional fields."""
     table = [(field, type_, None) for field, type_ in fields.items()]
-    return msgspec.defstruct(name, table, frozen=True, gc=False)
+    return msgspec.defstruct(type_name, table, frozen=True, gc=False)
 
 
 def maybe(type_: Any) -> Any:
