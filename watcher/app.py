@@ -11,8 +11,8 @@ from datetime import datetime
 
 from pipeline.bus import Publisher, Record
 from pipeline.settings import SourceSettings
-from watcher.manifests import Listing, find
-from watcher.objects import PassedOver
+from watcher.manifests import Listing, ManifestFile, find
+from watcher.objects import POLICY_KIND, PassedOver
 from watcher.policies import choose
 from watcher.pump import Pump
 from watcher.reading import EndOfFile, Found, FoundPolicy, FoundResource, read_files
@@ -27,10 +27,12 @@ BATCH = 64
 
 
 async def read_batches(
-    listing: Listing, settings: SourceSettings, stop: asyncio.Event, tally: Tally
+    files: Sequence[ManifestFile], settings: SourceSettings, stop: asyncio.Event, tally: Tally
 ) -> AsyncIterator[list[Found]]:
-    """What is in the files of a listing, until its end or `stop`."""
-    pump = Pump(read_files(listing.files, settings), BATCH)
+    """What is in these files, until their end or `stop`."""
+    if not files:
+        return
+    pump = Pump(read_files(files, settings), BATCH)
     try:
         while batch := await pump.next(stop):
             yield batch
@@ -49,9 +51,9 @@ async def publish_policies(
     """Publish every ClusterImagePolicy at these paths; other kinds are passed over."""
     tally = Tally()
     listing = await asyncio.to_thread(find, paths)
-    failures = _path_failures(listing, tally)
+    failures = path_failures(listing, tally)
     found_policies: list[FoundPolicy] = []
-    async for batch in read_batches(listing, settings, stop or asyncio.Event(), tally):
+    async for batch in read_batches(listing.files, settings, stop or asyncio.Event(), tally):
         for found in batch:
             match found:
                 case FoundPolicy():
@@ -59,15 +61,13 @@ async def publish_policies(
                 case FoundResource():
                     tally.passed_over[found.resource.ref.kind] += 1
                 case _:
-                    failures += _count(found, tally)
+                    failures += count(found, tally)
     choice = choose(found_policies)
     tally.policies = len(choice.used)
     tally.failures += len(choice.repeated)
     time = clock()
     records = [policy_record(settings.cluster, used.file, used.policy, time) for used in choice.used.values()]
-    records += [
-        failure_record(settings.cluster, failure, time) for failure in (*failures, *choice.repeated)
-    ]
+    records += [failure_record(settings.cluster, failure, time) for failure in (*failures, *choice.repeated)]
     if records:
         await publisher.publish(records)
     return tally.summary()
@@ -88,9 +88,9 @@ async def publish_manifests(
     """
     tally = Tally()
     listing = await asyncio.to_thread(find, paths)
-    failures = _path_failures(listing, tally)
+    failures = path_failures(listing, tally)
     await _publish_failures(failures, publisher, settings, clock)
-    async for batch in read_batches(listing, settings, stop, tally):
+    async for batch in read_batches(listing.files, settings, stop, tally):
         records: list[Record] = []
         time = clock()
         for found in batch:
@@ -101,10 +101,10 @@ async def publish_manifests(
                         resource_record(settings.cluster, found.file, found.resource, found.uid, time)
                     )
                 case FoundPolicy():
-                    tally.passed_over["ClusterImagePolicy"] += 1
+                    tally.passed_over[POLICY_KIND] += 1
                 case _:
                     records += [
-                        failure_record(settings.cluster, failure, time) for failure in _count(found, tally)
+                        failure_record(settings.cluster, failure, time) for failure in count(found, tally)
                     ]
         if records:
             await publisher.publish(records)
@@ -121,14 +121,14 @@ async def _publish_failures(
         await publisher.publish([failure_record(settings.cluster, failure, time) for failure in failures])
 
 
-def _path_failures(listing: Listing, tally: Tally) -> list[Failure]:
+def path_failures(listing: Listing, tally: Tally) -> list[Failure]:
     """The failures of the paths themselves, counted."""
     for problem in listing.problems:
         tally.path_problem(problem)
     return [Failure.of_path(problem) for problem in listing.problems]
 
 
-def _count(found: PassedOver | Failure | EndOfFile, tally: Tally) -> list[Failure]:
+def count(found: PassedOver | Failure | EndOfFile, tally: Tally) -> list[Failure]:
     """Count what is neither resource nor policy; returns what there is to report of it."""
     match found:
         case PassedOver():

@@ -16,9 +16,7 @@ import msgspec
 from watcher.documents import BrokenDocument, Document, ListKind, Part, Place, Syntax, too_large
 
 _YAML_KIND = re.compile(rb"""^kind:[ \t]+["']?(\w*List)["']?[ \t]*(?:#.*)?\r?$""", re.MULTILINE)
-_YAML_API_VERSION = re.compile(
-    rb"""^apiVersion:[ \t]+["']?([\w./-]+)["']?[ \t]*(?:#.*)?\r?$""", re.MULTILINE
-)
+_YAML_API_VERSION = re.compile(rb"""^apiVersion:[ \t]+["']?([\w./-]+)["']?[ \t]*(?:#.*)?\r?$""", re.MULTILINE)
 _TOO_LARGE = -1
 
 
@@ -52,30 +50,44 @@ class ListSpool:
         self._sizes = array("q")
         self._lines = array("Q")
         self._end = 0
+        self._item: list[bytes] = []
+        self._item_size = 0
         self._newlines = 0
         self.whole_only = False
         """Set where the items cannot be told apart, or refer to each other: read as one document or not at all."""
 
     def start_item(self, line: int) -> None:
         """What is written from now on is an item."""
+        self._flush()
         self._starts.append(self._end)
         self._sizes.append(0)
         self._lines.append(line)
 
     def write(self, text: bytes) -> None:
         """Append to the item. Beyond the cap nothing is kept but that it is too large."""
-        size = self._sizes[-1]
-        if size == _TOO_LARGE:
-            self._newlines += text.count(b"\n")
-        elif size + len(text) > self._cap:
-            self._sizes[-1] = _TOO_LARGE
-            self._newlines += text.count(b"\n")
+        self._item_size += len(text)
+        if self._item_size <= self._cap:
+            self._item.append(text)
         else:
-            self._sizes[-1] = size + len(text)
-            self.separate(text)
+            self._newlines += text.count(b"\n") + sum(kept.count(b"\n") for kept in self._item)
+            self._item.clear()
 
     def separate(self, text: bytes) -> None:
         """Append text that belongs to no item."""
+        self._flush()
+        self._append(text)
+
+    def _flush(self) -> None:
+        """Put the item that was written where it waits."""
+        if self._item_size > self._cap:
+            self._sizes[-1] = _TOO_LARGE
+        elif self._item_size:
+            self._sizes[-1] = self._item_size
+            self._append(b"".join(self._item))
+        self._item_size = 0
+        self._item.clear()
+
+    def _append(self, text: bytes) -> None:
         self._newlines += text.count(b"\n")
         self._file.write(text)
         self._end += len(text)
@@ -85,6 +97,7 @@ class ListSpool:
 
         `before` and `after`: what stands around the items, at most the cap together.
         """
+        self._flush()
         # empty lines stand where the items were: line numbers stay right
         own = before + b"\n" * self._newlines + after
         list_kind = _list_kind(own, self._syntax)

@@ -199,7 +199,9 @@ def _read_workload(body: dict[str, Any], group: str, namespace: str) -> Resource
         name=name,
         resource_version=meta.resourceVersion or "",
     )
-    return Resource(ref, group, _seen_digest(body), _without_managed_fields(body), _owner(meta, ref.namespace))
+    return Resource(
+        ref, group, _seen_digest(body), _without_managed_fields(body), _owner(meta, ref.namespace)
+    )
 
 
 def _refuse(body: dict[str, Any], namespace: str, message: str) -> NoReturn:

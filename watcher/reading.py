@@ -84,9 +84,7 @@ def _open(file: ManifestFile) -> io.BufferedReader:
     return open(descriptor, "rb", buffering=_BUFFER)  # noqa: PTH123 - a descriptor
 
 
-def _read_stream(
-    stream: io.BufferedReader, file: ManifestFile, settings: SourceSettings
-) -> Iterator[Found]:
+def _read_stream(stream: io.BufferedReader, file: ManifestFile, settings: SourceSettings) -> Iterator[Found]:
     identities = Identities(settings.cluster, file.name)
     for part in split(stream, settings.max_document_bytes, named_json=file.is_json):
         for finding in _read_part(part, settings.namespace):

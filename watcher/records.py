@@ -87,9 +87,7 @@ class Identities:
         return _digest(place, str(self._seen[short]))[:_UID_DIGITS]
 
 
-def resource_record(
-    cluster: str, file: str, resource: Resource, uid: str, time: datetime
-) -> Record:
+def resource_record(cluster: str, file: str, resource: Resource, uid: str, time: datetime) -> Record:
     """The record that says what a resource is now."""
     ref = msgspec.structs.replace(resource.ref, uid=uid)
     data = ResourceApplied(

@@ -19,12 +19,10 @@ import ryaml
 
 from watcher.yaml_reference import parse_reference
 
-_SUSPECT = re.compile(
-    r"""
-    (?: \A | [\s\[{,:] )                # where a node can begin
+_TOKEN = r"""
     (?=[-+.0-9yYnNoOtTfF~<&*!?:%\ufeff])
     (?:
-        [&*][\w-] | ! | <<[ \t]*: | :(?=\s|\Z) | \?(?=\s|\Z) | % | \ufeff
+        [&*][\w-] | ! | <<[ \t]*: | [:?\ufeff] | (?<![ \t])%
       |
         (?: y | Y | yes | Yes | YES | on | On | ON | n | N | no | No | NO | off | Off | OFF
           | [-+]?\.(?:inf|Inf|INF|nan|NaN|NAN)
@@ -32,14 +30,25 @@ _SUSPECT = re.compile(
             (?! -?(?:0|[1-9][0-9]{0,17}) [ \t]*(?:[\r\n,\[\]{}]|\x20\#|\Z) )
             (?! -?(?:0|[1-9][0-9]{0,14})\.(?=[0-9]*[1-9])[0-9]{1,15} [ \t]*(?:[\r\n,\[\]{}]|\x20\#|\Z) )
             (?! [0-9]+(?:\.[0-9]+){2,} [ \t]*(?:[\r\n,:\[\]{}]|\x20\#|\Z) )
-            [-+]?[.0-9][0-9a-fA-F_.xXoO+-]*
+            [-+]?(?: 0[xX][0-9a-fA-F_]+ | 0[bBoO][0-9_]+ | [.0-9][0-9_.]*(?:[eE][-+]?[0-9_.]*)? )
           | (?: true | True | TRUE | false | False | FALSE | null | Null | NULL | ~ )(?=[ \t]*:)
         )
         [ \t]* (?: [\r\n,:\[\]{}\x85\u2028\u2029] | \x20\# | \Z )
     )
-    """,
-    re.VERBOSE,
+"""
+"""A plain scalar, or the start of something else, that not everybody reads the same."""
+
+# Where a node can begin: after a blank or a bracket; or, in flow style, after the colon of a quoted key.
+_SUSPECTS = (
+    re.compile(r"[\s\[{,]" + _TOKEN, re.VERBOSE),
+    re.compile(r"""["'\]}]:""" + _TOKEN, re.VERBOSE),
 )
+
+
+def is_plain(text: str) -> bool:
+    """Whether every parser reads this text the same, as far as it reads it at all."""
+    text = f"\n{text}"  # a node can begin at the start, too
+    return not any(suspect.search(text) for suspect in _SUSPECTS)
 
 
 def parse(text: str, first_line: int = 1) -> Any:
@@ -48,7 +57,7 @@ def parse(text: str, first_line: int = 1) -> Any:
     Raises ContentError with the file's line, `first_line` being the one `text`
     starts on.
     """
-    if not _SUSPECT.search(text):
+    if is_plain(text):
         try:
             return ryaml.loads(text)
         except (ryaml.InvalidYamlError, ValueError, RecursionError):

@@ -100,7 +100,9 @@ def _binary(text: str) -> str:
     try:
         return base64.b64decode("".join(text.split()), validate=True).decode("utf-8")
     except (binascii.Error, ValueError) as error:
-        raise ScalarError("!!binary needs base64 of UTF-8 text: write the base64 as a plain string") from error
+        raise ScalarError(
+            "!!binary needs base64 of UTF-8 text: write the base64 as a plain string"
+        ) from error
 
 
 def key_text(key: object) -> str:

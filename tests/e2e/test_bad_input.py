@@ -62,7 +62,7 @@ def test_an_empty_folder_is_named(folder: Path) -> None:
         ("image.yaml", GOOD_DOCUMENT.replace("nginx", "5") % "five", "spec.containers[0].image"),
         (
             "network.yaml",
-            "apiVersion: v1\nkind: Pod\nmetadata: {name: n}\n"
+            "apiVersion: v1\nkind: Pod\nmetadata: {name: net}\n"
             "spec: {hostNetwork: 'yes', containers: [{name: c, image: x}]}\n",
             "spec.hostNetwork",
         ),

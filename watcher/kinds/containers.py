@@ -1,6 +1,18 @@
 """Types of containers and their security settings: k8s.io/api core/v1, `Container` and what is below it."""
 
-from watcher.kinds.shapes import Bool, Int, IntOrText, Ints, Quantity, QuantityMap, Text, Texts, many, maybe, struct
+from watcher.kinds.shapes import (
+    Bool,
+    Int,
+    IntOrText,
+    Ints,
+    Quantity,
+    QuantityMap,
+    Text,
+    Texts,
+    many,
+    maybe,
+    struct,
+)
 
 _SELINUX = struct("SELinuxOptions", user=Text, role=Text, type=Text, level=Text)
 _WINDOWS = struct(
@@ -110,9 +122,7 @@ _CONTAINER_FIELDS = {
     "args": Texts,
     "workingDir": Text,
     "ports": many(
-        struct(
-            "ContainerPort", name=Text, hostPort=Int, containerPort=Int, protocol=Text, hostIP=Text
-        )
+        struct("ContainerPort", name=Text, hostPort=Int, containerPort=Int, protocol=Text, hostIP=Text)
     ),
     "envFrom": many(_ENV_FROM),
     "env": many(_ENV),

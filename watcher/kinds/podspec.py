@@ -80,9 +80,7 @@ POD_SPEC = struct(
     ),
     schedulerName=Text,
     tolerations=many(
-        struct(
-            "Toleration", key=Text, operator=Text, value=Text, effect=Text, tolerationSeconds=Int
-        )
+        struct("Toleration", key=Text, operator=Text, value=Text, effect=Text, tolerationSeconds=Int)
     ),
     hostAliases=many(struct("HostAlias", ip=Text, hostnames=Texts)),
     priorityClassName=Text,
@@ -116,9 +114,7 @@ POD_SPEC = struct(
     os=maybe(struct("PodOS", name=Text)),
     schedulingGates=many(struct("PodSchedulingGate", name=Text)),
     resourceClaims=many(
-        struct(
-            "PodResourceClaim", name=Text, resourceClaimName=Text, resourceClaimTemplateName=Text
-        )
+        struct("PodResourceClaim", name=Text, resourceClaimName=Text, resourceClaimTemplateName=Text)
     ),
     resources=maybe(RESOURCES),
 )

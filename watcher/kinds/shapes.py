@@ -103,6 +103,8 @@ def _wrong_key(value: Any, names: list[str]) -> str | None:
     if not isinstance(value, dict) or not allowed:
         return None
     for key, inner in value.items():
-        if isinstance(inner, bool) or not (inner is None or any(isinstance(inner, type_) for type_ in allowed)):
+        if isinstance(inner, bool) or not (
+            inner is None or any(isinstance(inner, type_) for type_ in allowed)
+        ):
             return str(key)
     return None

@@ -114,9 +114,7 @@ VOLUME = struct(
         )
     ),
     cinder=maybe(
-        struct(
-            "CinderVolumeSource", volumeID=Text, fsType=Text, readOnly=Bool, secretRef=maybe(_REFERENCE)
-        )
+        struct("CinderVolumeSource", volumeID=Text, fsType=Text, readOnly=Bool, secretRef=maybe(_REFERENCE))
     ),
     cephfs=maybe(
         struct(
@@ -130,12 +128,8 @@ VOLUME = struct(
         )
     ),
     flocker=maybe(struct("FlockerVolumeSource", datasetName=Text, datasetUUID=Text)),
-    downwardAPI=maybe(
-        struct("DownwardAPIVolumeSource", items=many(_DOWNWARD_FILE), defaultMode=Int)
-    ),
-    fc=maybe(
-        struct("FCVolumeSource", targetWWNs=Texts, lun=Int, fsType=Text, readOnly=Bool, wwids=Texts)
-    ),
+    downwardAPI=maybe(struct("DownwardAPIVolumeSource", items=many(_DOWNWARD_FILE), defaultMode=Int)),
+    fc=maybe(struct("FCVolumeSource", targetWWNs=Texts, lun=Int, fsType=Text, readOnly=Bool, wwids=Texts)),
     azureFile=maybe(struct("AzureFileVolumeSource", secretName=Text, shareName=Text, readOnly=Bool)),
     configMap=maybe(
         struct(
@@ -178,9 +172,7 @@ VOLUME = struct(
         )
     ),
     photonPersistentDisk=maybe(struct("PhotonPersistentDisk", pdID=Text, fsType=Text)),
-    projected=maybe(
-        struct("ProjectedVolumeSource", sources=many(_PROJECTION), defaultMode=Int)
-    ),
+    projected=maybe(struct("ProjectedVolumeSource", sources=many(_PROJECTION), defaultMode=Int)),
     portworxVolume=maybe(struct("PortworxVolumeSource", volumeID=Text, fsType=Text, readOnly=Bool)),
     scaleIO=maybe(
         struct(

@@ -31,9 +31,7 @@ _REPLICATED = {"replicas": Int, "minReadySeconds": Int, "template": _TEMPLATE}
 _STRATEGY = struct(
     "UpdateStrategy",
     type=Text,
-    rollingUpdate=maybe(
-        struct("RollingUpdate", maxUnavailable=IntOrText, maxSurge=IntOrText, partition=Int)
-    ),
+    rollingUpdate=maybe(struct("RollingUpdate", maxUnavailable=IntOrText, maxSurge=IntOrText, partition=Int)),
 )
 _JOB_SPEC = struct(
     "JobSpec",

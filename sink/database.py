@@ -1,0 +1,148 @@
+"""Opening the database: URLs as users write them, pragmas, schema versions, and errors in one line."""
+
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import event, inspect, text
+from sqlalchemy.engine import URL, Connection, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+import migrations
+from pipeline.errors import StoreError, UsageError, clip
+
+_DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
+_EXAMPLES = "sqlite:///tocsin.db or postgresql://user@host/tocsin"
+_BUSY_SECONDS = 5
+"""Seconds to wait for another writer of a SQLite file."""
+
+
+def parse_url(url: str) -> URL:
+    """A database URL with the asyncio driver. Raises UsageError."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise UsageError(f"database {clip(url)!r}: expected a URL such as {_EXAMPLES}") from error
+    backend = parsed.get_backend_name()
+    if backend not in _DRIVERS:
+        raise UsageError(f"database {shown(parsed)}: expected {_EXAMPLES}, got {backend!r}")
+    return parsed.set(drivername=_DRIVERS[backend])
+
+
+def shown(url: URL) -> str:
+    """The URL as the user wrote it, without its password."""
+    return url.set(drivername=url.get_backend_name()).render_as_string(hide_password=True)
+
+
+@asynccontextmanager
+async def connect(url: URL) -> AsyncIterator[AsyncEngine]:
+    """An engine for as long as the block runs."""
+    options: dict[str, Any] = {}
+    if url.get_backend_name() == "sqlite":
+        options["connect_args"] = {"timeout": _BUSY_SECONDS}
+    with translated(url):
+        try:
+            engine = create_async_engine(url, **options)
+        except (ImportError, NoSuchModuleError) as error:
+            raise UsageError(f"{shown(url)} needs a driver: pip install 'tocsin[postgres]'") from error
+    if url.get_backend_name() == "sqlite":
+        event.listen(engine.sync_engine, "connect", _set_pragmas)
+    try:
+        yield engine
+    finally:
+        await engine.dispose()
+
+
+def _set_pragmas(connection: Any, _: object) -> None:
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+@contextmanager
+def translated(url: URL) -> Iterator[None]:
+    """SQLAlchemy's and the driver's errors as StoreError."""
+    try:
+        yield
+    except (SQLAlchemyError, sqlite3.Error, OSError) as error:
+        cause = getattr(error, "orig", None) or error
+        raise StoreError(f"database {shown(url)}: {_reason(cause)}") from error
+
+
+def _reason(cause: BaseException) -> str:
+    said = str(cause)
+    for sign, reason in (
+        ("locked", "locked by another process; is another tocsin writing to it?"),
+        ("readonly", "not writable"),
+        ("unable to open", "cannot be opened; does the folder exist, and may you write there?"),
+        ("not a database", "the file is not a SQLite database"),
+        ("malformed", "the file is damaged"),
+        ("full", "the disk is full"),
+    ):
+        if sign in said:
+            return reason
+    return clip(said.splitlines()[0] if said else type(cause).__name__)
+
+
+def file_of(url: URL) -> Path | None:
+    """The file of a SQLite database; None for one in memory or on a server."""
+    if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
+        return None
+    return Path(url.database)
+
+
+async def prepare(engine: AsyncEngine, *, create: bool) -> None:
+    """Make sure that the schema is this version's. Raises StoreError that says what to do.
+
+    `create`: make the schema where there is none yet, on SQLite only; a server is upgraded
+    when its operator says so.
+    """
+    url = engine.url
+    file = file_of(url)
+    if file is not None and not file.exists():
+        if not create:
+            raise StoreError(
+                f"no database at {file}: run `tocsin run` or `tocsin scan --db {shown(url)}` first"
+            )
+        with translated(url):
+            file.parent.mkdir(parents=True, exist_ok=True)
+    revision = await current(engine)
+    if revision is None and create and url.get_backend_name() == "sqlite":
+        await upgrade(engine)
+    elif revision is None or (revision in migrations.REVISIONS and revision != migrations.HEAD):
+        raise StoreError(
+            f"database {shown(url)} has schema {revision or 'none'}, expected {migrations.HEAD}: "
+            f"run `tocsin db upgrade --db {shown(url)}`"
+        )
+    elif revision not in migrations.REVISIONS:
+        raise StoreError(
+            f"database {shown(url)} has schema {clip(revision)}, newer than this tocsin knows "
+            f"({migrations.HEAD}): use the release that made it"
+        )
+
+
+async def current(engine: AsyncEngine) -> str | None:
+    """The schema's revision; None where there is no schema."""
+    with translated(engine.url):
+        async with engine.connect() as connection:
+            return await connection.run_sync(_current)
+
+
+def _current(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.scalar(text("SELECT version_num FROM alembic_version"))
+
+
+async def upgrade(engine: AsyncEngine) -> None:
+    """Bring the schema to this version."""
+    file = file_of(engine.url)
+    with translated(engine.url):
+        if file is not None:
+            file.parent.mkdir(parents=True, exist_ok=True)
+        async with engine.begin() as connection:
+            await connection.run_sync(migrations.upgrade)

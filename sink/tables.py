@@ -1,0 +1,179 @@
+"""The tables, one schema for SQLite and PostgreSQL. `migrations/` makes them.
+
+`key` columns hold an event's key on the log. `data` columns hold event data as it
+came, for what nobody filters by.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    DateTime,
+    Dialect,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+)
+
+_NAMES = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+metadata = MetaData(naming_convention=_NAMES)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A point in time: UTC in the database, aware in Python (SQLite keeps no time zone)."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - the signature is SQLAlchemy's
+        """To the database."""
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """From the database."""
+        if not isinstance(value, datetime):
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def _text(name: str) -> Column[str]:
+    return Column(name, Text, nullable=False, default="")
+
+
+def _moment(name: str, *, nullable: bool = False) -> Column[datetime]:
+    return Column(name, UtcDateTime, nullable=nullable)
+
+
+resources = Table(
+    "resources",
+    metadata,
+    Column("key", String, primary_key=True),
+    _text("cluster"),
+    _text("uid"),
+    _text("api_version"),
+    _text("kind"),
+    _text("namespace"),
+    _text("name"),
+    _text("resource_version"),
+    _text("owner_kind"),
+    _text("owner_name"),
+    _text("digest"),
+    _text("file"),
+    _moment("first_seen_at"),
+    _moment("last_seen_at"),
+    _moment("deleted_at", nullable=True),
+    Index(None, "cluster", "namespace", "kind", "name"),
+)
+
+policies = Table(
+    "policies",
+    metadata,
+    Column("key", String, primary_key=True),
+    _text("cluster"),
+    _text("name"),
+    _text("digest"),
+    _text("mode"),
+    _text("title"),
+    _text("file"),
+    _text("engine"),
+    _text("error"),
+    _text("unsupported"),
+    Column("refusals", JSON, nullable=False, default=dict),
+    _moment("applied_at"),
+    _moment("deleted_at", nullable=True),
+)
+
+verdicts = Table(
+    "verdicts",
+    metadata,
+    Column("key", String, primary_key=True),
+    _text("event_id"),
+    _text("cluster"),
+    _text("resource_key"),
+    _text("policy"),
+    _text("policy_digest"),
+    _text("mode"),
+    _text("outcome"),
+    _text("namespace"),
+    _text("kind"),
+    _text("name"),
+    _moment("evaluated_at"),
+    _text("data"),
+    Index(None, "policy", "outcome"),
+    Index(None, "outcome", "cluster", "namespace"),
+)
+
+violations = Table(
+    "violations",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    _text("verdict_key"),
+    _text("cluster"),
+    _text("resource_key"),
+    _text("api_version"),
+    _text("kind"),
+    _text("namespace"),
+    _text("name"),
+    _text("owner_kind"),
+    _text("owner_name"),
+    _text("policy"),
+    _text("policy_digest"),
+    _text("mode"),
+    _text("title"),
+    _text("message"),
+    _text("warning"),
+    _text("images"),
+    _text("file"),
+    Column("explanation", JSON, nullable=True),
+    _moment("opened_at"),
+    _moment("last_seen_at"),
+    _moment("resolved_at", nullable=True),
+    Column("resolution", String(32), nullable=True),
+    Index(None, "resolved_at", "cluster", "namespace", "kind", "name"),
+    Index(None, "policy", "resolved_at"),
+    Index(None, "opened_at"),
+    Index(None, "verdict_key", "opened_at"),
+)
+"""One row for each span of `fail`. `images`: names, one a line."""
+
+Index(
+    "uq_violations_open",
+    violations.c.verdict_key,
+    unique=True,
+    sqlite_where=violations.c.resolved_at.is_(None),
+    postgresql_where=violations.c.resolved_at.is_(None),
+)
+
+source_errors = Table(
+    "source_errors",
+    metadata,
+    Column("key", String, primary_key=True),
+    _text("cluster"),
+    _text("file"),
+    Column("document", Integer, nullable=False, default=0),
+    _text("message"),
+    _moment("failed_at"),
+)
+
+offsets = Table(
+    "offsets",
+    metadata,
+    Column("topic", String, primary_key=True),
+    Column("partition", Integer, primary_key=True, autoincrement=False),
+    _text("log_id"),
+    Column("next_offset", BigInteger, nullable=False),
+)
+"""Where the sink goes on. Offsets of one log (`log_id`) mean nothing on another."""

@@ -1,0 +1,64 @@
+"""Manifests to the log, and then every change of them: what `tocsin run --manifests` needs.
+
+After each look at the disk the log says what the disk says: new and changed
+objects as events, deleted ones as tombstones, problems on the dead letters, and
+a tombstone there once they are mended. A file that cannot be read in full keeps
+its last good objects.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from pipeline.bus import Publisher
+from pipeline.settings import SourceSettings
+from watcher.app import Clock
+from watcher.disk import changes
+from watcher.followed_policies import FollowedPolicies
+from watcher.followed_resources import FollowedResources
+from watcher.manifests import Trouble
+from watcher.summary import Summary, Tally
+
+RECHECK = 10.0
+"""Seconds after which to look without a notice; a look at 10,000 files takes some 0.1 s."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What an earlier run published: keys of the log -> file they came from."""
+
+    resources: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    policies: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+
+async def follow(
+    manifest_paths: Sequence[str],
+    policy_paths: Sequence[str],
+    publisher: Publisher,
+    settings: SourceSettings,
+    clock: Clock,
+    stop: asyncio.Event,
+    known: Known | None = None,
+    listed: Callable[[Summary], None] | None = None,
+    recheck: float = RECHECK,
+) -> None:
+    """Publish what is at these paths, policies first, then follow them until `stop`.
+
+    What `known` names and is not there any more gets its tombstone in the first
+    listing. `listed` is called after each look at the disk with what that look
+    read; the first one read everything.
+    """
+    known = known or Known()
+    policies = FollowedPolicies(policy_paths, publisher, settings, clock, known.policies)
+    resources = FollowedResources(manifest_paths, publisher, settings, clock, known.resources)
+    async with aclosing(changes([*policy_paths, *manifest_paths], stop, recheck)) as looks:
+        async for _ in looks:
+            tally = Tally()
+            await policies.refresh(stop, tally)
+            await resources.refresh(stop, tally)
+            # a folder that is followed may be empty for now
+            tally.unreadable = [each for each in tally.unreadable if each.trouble is not Trouble.EMPTY]
+            if listed is not None:
+                listed(tally.summary())
