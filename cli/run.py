@@ -15,7 +15,8 @@ from pipeline.events import Topic
 from pipeline.service import run_parts, stop_on_signals
 from pipeline.settings import Settings, load_settings
 from pipeline.settings_types import EngineChoice
-from watcher.app import follow
+from sink.store import Store
+from watcher.follow import Known, follow
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ async def _run(options: RunOptions, settings: Settings, stop: asyncio.Event) -> 
         bus, stream = embedded.bus, EventStream()
         streamed = await stack.enter_async_context(bus.consume("events", STREAMED))
         rung = await stack.enter_async_context(bus.consume("ring", RUNG))
-        known = await store.known()
+        known = await _known(store, settings.cluster)
         await stack.enter_async_context(stream.listening(settings.events_socket))
 
         async def source(stop: asyncio.Event) -> None:
@@ -79,6 +80,15 @@ async def _run(options: RunOptions, settings: Settings, stop: asyncio.Event) -> 
             **embedded.parts,
         }
         await run_parts(parts, stop, settings.grace)
+
+
+async def _known(store: Store, cluster: str) -> Known:
+    """What the database says that earlier runs published."""
+    return Known(
+        resources=await store.known_resources(cluster),
+        policies=await store.known_policies(cluster),
+        failures=await store.known_source_errors(cluster),
+    )
 
 
 def _say(line: str) -> None:

@@ -57,7 +57,7 @@ class Embedded:
             consumer = await stack.enter_async_context(bus.consume(EVALUATOR_GROUP, EVALUATOR_TOPICS))
             embedded.parts["evaluator"] = lambda _: evaluator.run(consumer, bus)
             if store is not None:
-                for key, event_id, verdict in await store.last_verdicts():
+                for key, event_id, verdict in await store.last_verdicts(settings.cluster):
                     state.restore(key, event_id, verdict)
                 embedded.parts["sink"] = await _sink(bus, store, stack)
             yield embedded

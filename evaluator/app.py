@@ -15,11 +15,11 @@ from itertools import groupby, islice
 
 import msgspec
 
-from evaluator.evaluation import NO_MATCHING_POLICY, Finding, Inquiry, conclude, inquire
+from evaluator.evaluation import Finding, Inquiry, conclude, inquire
 from evaluator.loading import LoadedPolicy, load
 from evaluator.rego.memo import Memo
 from evaluator.rego.pool import WorkerPool
-from evaluator.state import LastVerdict, State
+from evaluator.state import State
 from evaluator.verdicts import tell, withdraw
 from pipeline.bus import Consumer, Delivery, Publisher, Record
 from pipeline.events import (
@@ -153,20 +153,8 @@ class Evaluator:
             for key, last in state.verdicts_of(item.key)
             if last.policy.name not in still and only in ("", last.policy.name)
         ]
-        for reason, entries in self._reasons(left, only):
-            yield from withdraw(state, item.key, entries, reason, now)
-
-    def _reasons(
-        self, left: Sequence[tuple[str, LastVerdict]], only: str
-    ) -> Iterator[tuple[Withdrawal, list[tuple[str, LastVerdict]]]]:
-        """Why verdicts no longer hold: their policy went away or changed, or the resource did."""
-        for key, last in left:
-            if only:
-                yield Withdrawal.POLICY_CHANGED, [(key, last)]
-            elif last.policy.name in (*self._state.policies, NO_MATCHING_POLICY.name):
-                yield Withdrawal.OUT_OF_SCOPE, [(key, last)]
-            else:
-                yield Withdrawal.POLICY_DELETED, [(key, last)]
+        reason = Withdrawal.POLICY_CHANGED if only else Withdrawal.OUT_OF_SCOPE
+        yield from withdraw(state, item.key, left, reason, now)
 
     async def _policy_event(self, record: Record, publisher: Publisher, group: asyncio.TaskGroup) -> None:
         """Load or drop a policy, and judge every resource remembered by it."""

@@ -8,11 +8,21 @@ not change is not told again, and what is gone is withdrawn.
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
 from evaluator.loading import LoadedPolicy
-from pipeline.events import Image, Outcome, PolicyRef, ResourceApplied, ResourceRef, Verdict, resource_key
+from pipeline.events import (
+    Image,
+    Outcome,
+    PolicyRef,
+    ResourceApplied,
+    ResourceRef,
+    Verdict,
+    is_final,
+    resource_key,
+)
 
 _encoder = msgspec.msgpack.Encoder()
 _resources = msgspec.msgpack.Decoder(ResourceApplied)
@@ -54,6 +64,7 @@ class State:
         self._remember = remember
         self._resources: dict[str, bytes] = {}
         self._verdicts: dict[str, dict[str, LastVerdict]] = {}
+        self._withdrawn: dict[str, dict[str, str]] = {}
 
     def put_resource(self, key: str, applied: ResourceApplied) -> None:
         """Remember a resource under its key on the log."""
@@ -73,6 +84,11 @@ class State:
         """The last verdict of a key."""
         return self._verdicts.get(resource_key, {}).get(verdict_key)
 
+    def previous_id(self, resource_key: str, verdict_key: str) -> str:
+        """The id of the last event of a key, which may be a withdrawal; empty where there was none."""
+        last = self.last(resource_key, verdict_key)
+        return last.event_id if last else self._withdrawn.get(resource_key, {}).get(verdict_key, "")
+
     def verdicts_of(self, resource_key: str) -> list[tuple[str, LastVerdict]]:
         """Every verdict of a resource, by key."""
         return list(self._verdicts.get(resource_key, {}).items())
@@ -91,15 +107,13 @@ class State:
         self.put_verdict(key, verdict_key, event_id, verdict)
 
     def put_verdict(self, resource_key: str, verdict_key: str, event_id: str, verdict: Verdict) -> None:
-        """Remember a verdict as the last of its key; a withdrawn one is forgotten."""
+        """Remember a verdict as the last of its key; of a withdrawn one, its id."""
         if not self._remember:
             return
         if verdict.outcome is Outcome.WITHDRAWN:
-            verdicts = self._verdicts.get(resource_key, {})
-            verdicts.pop(verdict_key, None)
-            if not verdicts:
-                self._verdicts.pop(resource_key, None)
+            self._withdraw(resource_key, verdict_key, event_id, verdict)
             return
+        _pop(self._withdrawn, resource_key, verdict_key)
         self._verdicts.setdefault(resource_key, {})[verdict_key] = LastVerdict(
             event_id=event_id,
             outcome=verdict.outcome,
@@ -111,3 +125,17 @@ class State:
             image=verdict.image,
             file=verdict.file,
         )
+
+    def _withdraw(self, resource_key: str, verdict_key: str, event_id: str, verdict: Verdict) -> None:
+        _pop(self._verdicts, resource_key, verdict_key)
+        if is_final(verdict):
+            self._withdrawn.pop(resource_key, None)
+        else:
+            self._withdrawn.setdefault(resource_key, {})[verdict_key] = event_id
+
+
+def _pop(table: dict[str, dict[str, Any]], outer: str, inner: str) -> None:
+    entries = table.get(outer, {})
+    entries.pop(inner, None)
+    if not entries:
+        table.pop(outer, None)

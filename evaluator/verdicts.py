@@ -41,7 +41,7 @@ def tell(
             verdict = _verdict(applied, finding, kind, now)
         event_id = verdict_id(
             key=key,
-            previous_id=last.event_id if last else "",
+            previous_id=state.previous_id(resource_key, key),
             resource_version=applied.resource.resource_version,
             resource_digest=applied.digest,
             generation=finding.policy.generation,

@@ -2,13 +2,14 @@
 
 import asyncio
 import os
+from typing import Literal
 
 from alembic import context
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from sink.database import connect, parse_url
-from sink.tables import metadata
+from sink.tables import UtcDateTime, metadata
 
 _LOCK = 7_029_130
 """Any number; the same for every tocsin, so that two upgrades of one database wait for each other."""
@@ -24,13 +25,22 @@ def run(connection: Connection) -> None:
         connection=connection,
         target_metadata=metadata,
         render_as_batch=connection.dialect.name == "sqlite",
+        render_item=_render,
     )
     with context.begin_transaction():
         context.run_migrations()
 
 
+def _render(kind: str, item: object, _: object) -> str | Literal[False]:
+    """A revision must not depend on today's code."""
+    return "sa.DateTime(timezone=True)" if kind == "type" and isinstance(item, UtcDateTime) else False
+
+
 async def _develop() -> None:
-    async with connect(parse_url(os.environ["TOCSIN_DB"])) as engine, engine.begin() as connection:
+    async with (
+        connect(parse_url(os.environ["TOCSIN_DB"]), writes=True) as engine,
+        engine.begin() as connection,
+    ):
         await connection.run_sync(run)
 
 

@@ -38,6 +38,10 @@ class StoreError(TocsinError):
     """The database cannot be used: not writable, locked, or of another schema version."""
 
 
+class StoreBusyError(StoreError):
+    """Another process holds the database; it may be free in a moment."""
+
+
 class PolicyError(TocsinError):
     """A policy is not valid: its author has to change it. Costs that policy only."""
 

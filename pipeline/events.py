@@ -229,6 +229,17 @@ VERDICT_TYPES: Mapping[Outcome, EventType] = {
 }
 
 
+def is_violation(outcome: Outcome, mode: Mode) -> bool:
+    """Whether admission would have called it a failure: a warning fails a policy that is enforced."""
+    return outcome is Outcome.FAIL or (outcome is Outcome.WARN and mode is Mode.ENFORCE)
+
+
+def is_final(verdict: Verdict) -> bool:
+    """Whether no verdict of this key can follow: an API server gives a uid once, a manifest comes back."""
+    deleted = verdict.reason is Withdrawal.RESOURCE_DELETED
+    return deleted and not verdict.file
+
+
 def source_of(cluster: str) -> str:
     """CloudEvents `source` of a cluster."""
     return f"/clusters/{cluster}"

@@ -12,9 +12,13 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 import migrations
-from pipeline.errors import StoreError, UsageError, clip
+from pipeline.errors import StoreBusyError, StoreError, UsageError, clip
 
-_DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
+_DRIVERS = {
+    "sqlite": "sqlite+aiosqlite",
+    "postgresql": "postgresql+psycopg",
+    "postgres": "postgresql+psycopg",
+}
 _EXAMPLES = "sqlite:///tocsin.db or postgresql://user@host/tocsin"
 _BUSY_SECONDS = 5
 """Seconds to wait for another writer of a SQLite file."""
@@ -38,8 +42,8 @@ def shown(url: URL) -> str:
 
 
 @asynccontextmanager
-async def connect(url: URL) -> AsyncIterator[AsyncEngine]:
-    """An engine for as long as the block runs."""
+async def connect(url: URL, *, writes: bool) -> AsyncIterator[AsyncEngine]:
+    """An engine for as long as the block runs. `writes`: a transaction takes SQLite's write lock at once."""
     options: dict[str, Any] = {}
     if url.get_backend_name() == "sqlite":
         options["connect_args"] = {"timeout": _BUSY_SECONDS}
@@ -49,14 +53,30 @@ async def connect(url: URL) -> AsyncIterator[AsyncEngine]:
         except (ImportError, NoSuchModuleError) as error:
             raise UsageError(f"{shown(url)} needs a driver: pip install 'tocsin[postgres]'") from error
     if url.get_backend_name() == "sqlite":
-        event.listen(engine.sync_engine, "connect", _set_pragmas)
+        event.listen(engine.sync_engine, "connect", _set_pragmas if writes else _leave_transactions)
+        event.listen(engine.sync_engine, "begin", _begin_immediate if writes else _begin)
     try:
         yield engine
     finally:
         await engine.dispose()
 
 
+def _leave_transactions(connection: Any, _: object) -> None:
+    """Keep the driver from opening transactions by itself: it opens none around a change of the schema."""
+    connection.isolation_level = None
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")
+
+
+def _begin_immediate(connection: Connection) -> None:
+    """A transaction that reads first and then writes is refused at once when another wrote in between."""
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
 def _set_pragmas(connection: Any, _: object) -> None:
+    _leave_transactions(connection, _)
     cursor = connection.cursor()
     for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
@@ -70,7 +90,8 @@ def translated(url: URL) -> Iterator[None]:
         yield
     except (SQLAlchemyError, sqlite3.Error, OSError) as error:
         cause = getattr(error, "orig", None) or error
-        raise StoreError(f"database {shown(url)}: {_reason(cause)}") from error
+        kind = StoreBusyError if "locked" in str(cause) else StoreError
+        raise kind(f"database {shown(url)}: {_reason(cause)}") from error
 
 
 def _reason(cause: BaseException) -> str:
@@ -135,7 +156,8 @@ async def current(engine: AsyncEngine) -> str | None:
 def _current(connection: Connection) -> str | None:
     if not inspect(connection).has_table("alembic_version"):
         return None
-    return connection.scalar(text("SELECT version_num FROM alembic_version"))
+    revision = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return None if revision is None else str(revision)
 
 
 async def upgrade(engine: AsyncEngine) -> None:

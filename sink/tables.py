@@ -110,8 +110,10 @@ verdicts = Table(
     _text("namespace"),
     _text("kind"),
     _text("name"),
+    _text("message"),
     _moment("evaluated_at"),
     _text("data"),
+    Index(None, "resource_key"),
     Index(None, "policy", "outcome"),
     Index(None, "outcome", "cluster", "namespace"),
 )
@@ -133,9 +135,11 @@ violations = Table(
     _text("policy_digest"),
     _text("mode"),
     _text("title"),
+    _text("outcome"),
     _text("message"),
     _text("warning"),
     _text("images"),
+    _text("image"),
     _text("file"),
     Column("explanation", JSON, nullable=True),
     _moment("opened_at"),
@@ -147,7 +151,7 @@ violations = Table(
     Index(None, "opened_at"),
     Index(None, "verdict_key", "opened_at"),
 )
-"""One row for each span of `fail`. `images`: names, one a line."""
+"""One row for each span of violation. `images`: names, one a line; `image`: where it is of one image."""
 
 Index(
     "uq_violations_open",

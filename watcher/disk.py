@@ -9,7 +9,7 @@ and after `recheck` seconds without notice it is time to look anyway.
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 from watchfiles import awatch
 
@@ -22,7 +22,7 @@ _STEP = 50
 _Watched = tuple[tuple[str, int, int], ...]
 
 
-async def changes(paths: Sequence[str], stop: asyncio.Event, recheck: float) -> AsyncIterator[None]:
+async def changes(paths: Sequence[str], stop: asyncio.Event, recheck: float) -> AsyncGenerator[None]:
     """Yield whenever it is time to look, the first time once the watch is in place, until `stop`.
 
     Close it (`contextlib.aclosing`) when leaving early: it owns tasks.
@@ -63,11 +63,11 @@ async def _watch(targets: _Watched, recursive: bool, dirty: asyncio.Event, halt:
             dirty.set()
 
 
-async def _either(dirty: asyncio.Event, stop: asyncio.Event, timeout: float) -> None:
-    """Wait for one of the events, at most `timeout` seconds."""
+async def _either(dirty: asyncio.Event, stop: asyncio.Event, patience: float) -> None:
+    """Wait for one of the events, at most `patience` seconds."""
     waiting = [asyncio.ensure_future(event.wait()) for event in (dirty, stop)]
     try:
-        await asyncio.wait(waiting, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(waiting, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
     finally:
         for task in waiting:
             task.cancel()

@@ -7,8 +7,29 @@ reported as FILE:LINE. Splitting is in `watcher.splitting`, decoding in
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol
 
 from pipeline.errors import DocumentError
+
+
+class ByteStream(Protocol):
+    """What documents are cut from: the part of `io.BufferedReader` that is needed."""
+
+    def peek(self, size: int = ..., /) -> bytes:
+        """Bytes that come next, at least one unless the stream has ended; they stay."""
+        ...
+
+    def read(self, size: int | None = ..., /) -> bytes:
+        """That many bytes, unless the stream ends before."""
+        ...
+
+    def readline(self, size: int | None = ..., /) -> bytes:
+        """A line, or as much of it as that."""
+        ...
+
+    def read1(self, size: int = ..., /) -> bytes:
+        """What one read of the system gives."""
+        ...
 
 
 class Syntax(StrEnum):

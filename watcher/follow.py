@@ -13,12 +13,14 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from pipeline.bus import Publisher
+from pipeline.events import Topic
 from pipeline.settings import SourceSettings
 from watcher.app import Clock
 from watcher.disk import changes
 from watcher.followed_policies import FollowedPolicies
 from watcher.followed_resources import FollowedResources
 from watcher.manifests import Trouble
+from watcher.records import tombstone
 from watcher.summary import Summary, Tally
 
 RECHECK = 10.0
@@ -31,6 +33,7 @@ class Known:
 
     resources: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     policies: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    failures: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
 async def follow(
@@ -53,11 +56,16 @@ async def follow(
     known = known or Known()
     policies = FollowedPolicies(policy_paths, publisher, settings, clock, known.policies)
     resources = FollowedResources(manifest_paths, publisher, settings, clock, known.resources)
+    unmended = set(known.failures)
     async with aclosing(changes([*policy_paths, *manifest_paths], stop, recheck)) as looks:
         async for _ in looks:
             tally = Tally()
             await policies.refresh(stop, tally)
             await resources.refresh(stop, tally)
+            if unmended and not stop.is_set():
+                mended = sorted(unmended - policies.failing - resources.failing)
+                await publisher.publish([tombstone(Topic.DEADLETTERS, key) for key in mended])
+                unmended.clear()
             # a folder that is followed may be empty for now
             tally.unreadable = [each for each in tally.unreadable if each.trouble is not Trouble.EMPTY]
             if listed is not None:

@@ -39,6 +39,11 @@ class FollowedPolicies:
         self._policies_of: dict[str, list[FoundPolicy]] = {}
         self._failures_of: dict[str, list[Failure]] = {}
 
+    @property
+    def failing(self) -> frozenset[str]:
+        """Keys of the failures on the log."""
+        return self._failures.published
+
     async def refresh(self, stop: asyncio.Event, tally: Tally) -> None:
         """Look at the disk, publish what is different. At `stop` the rest is left for the next run."""
         known = self._published.files | self._policies_of.keys()

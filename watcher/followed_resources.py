@@ -34,6 +34,11 @@ class FollowedResources:
         self._failures = FailureTracker(settings.cluster)
         self._failures_of: dict[str, list[Failure]] = {}
 
+    @property
+    def failing(self) -> frozenset[str]:
+        """Keys of the failures on the log."""
+        return self._failures.published
+
     async def refresh(self, stop: asyncio.Event, tally: Tally) -> None:
         """Look at the disk, publish what is different. At `stop` the rest is left for the next run."""
         difference = await asyncio.to_thread(self._snapshot.look, self._resources.files)

@@ -54,7 +54,7 @@ class ListSpool:
         self._item_size = 0
         self._newlines = 0
         self.whole_only = False
-        """Set where the items cannot be told apart, or refer to each other: read as one document or not at all."""
+        """Set where items cannot be told apart, or refer to each other: one document, or nothing."""
 
     def start_item(self, line: int) -> None:
         """What is written from now on is an item."""

@@ -1,4 +1,4 @@
-"""Values to findings: which object is this, is it one for Tocsin, and is it what its kind says?
+"""Values to findings: which object it is, whether it is one for Tocsin and what its kind says.
 
 Pure: no file, no clock. What a finding means for the log is in `watcher.records`.
 """
@@ -138,7 +138,8 @@ def _typed_body(value: Any, list_kind: ListKind | None) -> dict[str, Any]:
             raise _ObjectError(f"no {field}: every Kubernetes object has one")
         if not isinstance(text, str):
             raise _ObjectError(f"{field}: expected a string, got {_type_name(text)}")
-    return value
+    typed: dict[str, Any] = value
+    return typed
 
 
 def _without_nulls(value: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from pipeline.settings import SourceSettings
 from watcher import objects, values
-from watcher.documents import BrokenDocument, ContentError, Part, Place
+from watcher.documents import BrokenDocument, ByteStream, ContentError, Part, Place
 from watcher.manifests import STDIN, ManifestFile, PathProblem, Trouble, reason
 from watcher.objects import PassedOver, Policy, Problem, Resource
 from watcher.records import Failure, Identities, failure_of
@@ -74,17 +74,17 @@ def _open(file: ManifestFile) -> io.BufferedReader:
     """Open for reading. A pipe that nobody writes to is at its end, and does not block."""
     if file.path == STDIN:
         # not sys.stdin: a thread that waits in it would keep the interpreter from exiting
-        return open(0, "rb", buffering=_BUFFER, closefd=False)  # noqa: PTH123 - a descriptor
+        return io.BufferedReader(io.FileIO(0, closefd=False), _BUFFER)
     descriptor = os.open(file.path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     mode = os.fstat(descriptor).st_mode
     if stat.S_ISDIR(mode):
         os.close(descriptor)
         raise IsADirectoryError(0, "it became a folder")
     os.set_blocking(descriptor, True)
-    return open(descriptor, "rb", buffering=_BUFFER)  # noqa: PTH123 - a descriptor
+    return io.BufferedReader(io.FileIO(descriptor), _BUFFER)
 
 
-def _read_stream(stream: io.BufferedReader, file: ManifestFile, settings: SourceSettings) -> Iterator[Found]:
+def _read_stream(stream: ByteStream, file: ManifestFile, settings: SourceSettings) -> Iterator[Found]:
     identities = Identities(settings.cluster, file.name)
     for part in split(stream, settings.max_document_bytes, named_json=file.is_json):
         for finding in _read_part(part, settings.namespace):

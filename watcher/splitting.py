@@ -9,7 +9,7 @@ like it, JSON values may be followed by `---` and YAML.
 import io
 from collections.abc import Iterator
 
-from watcher.documents import BrokenDocument, Part, Place, Syntax
+from watcher.documents import BrokenDocument, ByteStream, Part, Place, Syntax
 from watcher.splitting_json import JsonSplitter
 from watcher.splitting_yaml import split_yaml
 
@@ -20,7 +20,7 @@ _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 class _Rest(io.RawIOBase):
     """Bytes already read, and the stream they came from, as one stream."""
 
-    def __init__(self, head: bytes, stream: io.BufferedReader) -> None:
+    def __init__(self, head: bytes, stream: ByteStream) -> None:
         self._head = head
         self._stream = stream
 
@@ -40,7 +40,7 @@ class _Rest(io.RawIOBase):
         return len(data)
 
 
-def split(stream: io.BufferedReader, cap: int, *, named_json: bool = False) -> Iterator[Part]:
+def split(stream: ByteStream, cap: int, *, named_json: bool = False) -> Iterator[Part]:
     """Yield the documents of a stream in order; empty ones are left out.
 
     `cap`: bytes one document, or one item of a List, may have; a larger one is

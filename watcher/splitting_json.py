@@ -5,11 +5,10 @@ for the decoder to say. So a value is never held as anything but its text, and a
 `kubectl get -o json` List of any size is read item by item.
 """
 
-import io
 import re
 from collections.abc import Iterator
 
-from watcher.documents import BrokenDocument, Document, Part, Place, Syntax, too_large
+from watcher.documents import BrokenDocument, ByteStream, Document, Part, Place, Syntax, too_large
 from watcher.json_value import JsonValue
 
 _CHUNK = 2**18
@@ -25,7 +24,7 @@ _OPENING = b"{["
 class JsonSplitter:
     """One pass over a stream. After `split`, `rest` holds what follows where YAML takes over, else None."""
 
-    def __init__(self, stream: io.BufferedReader, cap: int, syntax: Syntax, first_line: int) -> None:
+    def __init__(self, stream: ByteStream, cap: int, syntax: Syntax, first_line: int) -> None:
         self._stream = stream
         self._cap = cap
         self._syntax = syntax

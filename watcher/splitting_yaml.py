@@ -11,11 +11,10 @@ goes on at that column, leaves an unclosed quote on both sides: an error, never
 another meaning.
 """
 
-import io
 import re
 from collections.abc import Iterator
 
-from watcher.documents import BrokenDocument, Document, Part, Place, Syntax, too_large
+from watcher.documents import BrokenDocument, ByteStream, Document, Part, Place, Syntax, too_large
 from watcher.list_spool import ListSpool
 
 _BEGIN = re.compile(rb"---(?=[ \t\r\n]|$)")
@@ -123,9 +122,7 @@ class _Draft:
             self._spool = None
 
 
-def split_yaml(
-    stream: io.BufferedReader, cap: int, *, first_line: int = 1, documents: int = 0
-) -> Iterator[Part]:
+def split_yaml(stream: ByteStream, cap: int, *, first_line: int = 1, documents: int = 0) -> Iterator[Part]:
     """Yield the documents of a YAML stream; see `watcher.splitting.split`.
 
     `first_line` and `documents`: where in its file the stream starts, and how

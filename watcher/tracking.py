@@ -61,6 +61,11 @@ class FailureTracker:
         self._cluster = cluster
         self._published: dict[str, str] = {}
 
+    @property
+    def published(self) -> frozenset[str]:
+        """Keys of the failures on the log."""
+        return frozenset(self._published)
+
     def change(self, failures: Iterable[Failure]) -> tuple[list[Failure], list[str]]:
         """All failures there are now; returns those to publish, and the keys of those that are mended."""
         present = {failure.key(self._cluster): failure for failure in failures}

@@ -19,7 +19,7 @@ import ryaml
 
 from watcher.yaml_reference import parse_reference
 
-_TOKEN = r"""
+_UNLIKE = r"""
     (?=[-+.0-9yYnNoOtTfF~<&*!?:%\ufeff])
     (?:
         [&*][\w-] | ! | <<[ \t]*: | [:?\ufeff] | (?<![ \t])%
@@ -40,8 +40,8 @@ _TOKEN = r"""
 
 # Where a node can begin: after a blank or a bracket; or, in flow style, after the colon of a quoted key.
 _SUSPECTS = (
-    re.compile(r"[\s\[{,]" + _TOKEN, re.VERBOSE),
-    re.compile(r"""["'\]}]:""" + _TOKEN, re.VERBOSE),
+    re.compile(r"[\s\[{,]" + _UNLIKE, re.VERBOSE),
+    re.compile(r"""["'\]}]:""" + _UNLIKE, re.VERBOSE),
 )
 
 

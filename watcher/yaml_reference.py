@@ -11,7 +11,7 @@ There is no recursion here: depth costs memory, not the interpreter's stack.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
 import yaml
 from yaml.events import (
@@ -41,6 +41,10 @@ _ABSENT = object()
 _RATIO_FROM, _RATIO_TO = 400_000, 4_000_000
 _RATIO_HIGH, _RATIO_LOW = 0.99, 0.10
 _FREE_ALIASED, _FREE_NODES = 100, 1_000
+
+
+class _Mark(Protocol):
+    line: int
 
 
 @dataclass(slots=True)
@@ -80,7 +84,7 @@ class _Builder:
 
     def scalar(self, event: ScalarEvent) -> None:
         """A scalar: its value by its tag, its quotes, or its looks."""
-        line = event.start_mark.line
+        line = _line(event.start_mark)
         text: str = event.value
         frame = self._open[-1] if self._open else None
         is_key = frame is not None and frame.key is _ABSENT and isinstance(frame.value, dict)
@@ -108,7 +112,7 @@ class _Builder:
 
     def alias(self, event: AliasEvent) -> None:
         """The node an anchor named, once more; shared, not copied."""
-        line, name = event.start_mark.line, event.anchor
+        line, name = _line(event.start_mark), event.anchor or ""
         anchored = self._anchors.get(name)
         if anchored is None:
             if any(frame.anchor == name for frame in self._open):
@@ -124,7 +128,7 @@ class _Builder:
 
     def start(self, event: NodeEvent, value: Any) -> None:
         """A map or a list begins."""
-        line = event.start_mark.line
+        line = _line(event.start_mark)
         if len(self._open) >= MAX_DEPTH:
             self.fail(line, f"nested deeper than {MAX_DEPTH} levels")
         if event.anchor:
@@ -191,14 +195,14 @@ def parse_reference(text: str, first_line: int = 1) -> Any:
         SequenceEndEvent: lambda _: builder.end(),
     }
     try:
-        while (kind := type(event := parser.get_event())) is not StreamEndEvent:
-            handler = handlers.get(kind)
+        while not isinstance(event := parser.get_event(), StreamEndEvent):
+            handler = handlers.get(type(event))
             if handler is not None:
                 handler(event)
-            elif kind is DocumentStartEvent:
+            elif isinstance(event, DocumentStartEvent):
                 builder.documents += 1
                 if builder.documents > 1:
-                    builder.fail(event.start_mark.line, "a second document without a line `---` before it")
+                    builder.fail(_line(event.start_mark), "a second document without a line `---` before it")
     except yaml.MarkedYAMLError as error:
         raise _syntax_error(error, first_line) from None
     except yaml.reader.ReaderError as error:
@@ -212,7 +216,7 @@ def parse_reference(text: str, first_line: int = 1) -> Any:
 
 
 def _syntax_error(error: yaml.MarkedYAMLError, first_line: int) -> ContentError:
-    """libyaml's complaint, with the lines of the file."""
+    """Libyaml's complaint, with the lines of the file."""
     mark = error.problem_mark or error.context_mark
     line = first_line + (mark.line if mark else 0)
     message = clip(error.problem or "not YAML")
@@ -221,3 +225,8 @@ def _syntax_error(error: yaml.MarkedYAMLError, first_line: int) -> ContentError:
         if error.context_mark and first_line + error.context_mark.line != line:
             message += f" that starts on line {first_line + error.context_mark.line}"
     return ContentError(line, message)
+
+
+def _line(mark: _Mark | None) -> int:
+    """The line of a mark, from 0. libyaml marks everything; the annotation of the marks does not say so."""
+    return mark.line if mark else 0

@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+from pipeline import events
 from pipeline.events import Mode, Outcome
 
 API_VERSION: Literal["tocsin.dev/v1"] = "tocsin.dev/v1"
@@ -128,9 +129,7 @@ class ScanReport(ReportStruct, frozen=True):
 
 def is_violation(finding: Finding) -> bool:
     """Whether admission would have refused it, or warned of it as a failure."""
-    return finding.outcome is Outcome.FAIL or (
-        finding.outcome is Outcome.WARN and finding.mode is Mode.ENFORCE
-    )
+    return events.is_violation(finding.outcome, finding.mode)
 
 
 def mere_warnings(report: ScanReport) -> tuple[Finding, ...]:

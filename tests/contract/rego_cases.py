@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 UNDEFINED = object()
 
-DOCUMENT = {
+DOCUMENT: dict[str, Any] = {
     "spec": {
         "containers": [
             {"name": "web", "image": "registry.example.com/shop/web:1.4", "ports": [{"containerPort": 80}]},

@@ -12,7 +12,9 @@ import pytest
 
 from tests.e2e.command import NOT_PRIVILEGED, TOCSIN, environment, pod, policy, tocsin, write
 
-GOOD_DOCUMENT = "apiVersion: v1\nkind: Pod\nmetadata: {name: %s}\nspec: {containers: [{name: c, image: nginx}]}\n"
+GOOD_DOCUMENT = (
+    "apiVersion: v1\nkind: Pod\nmetadata: {name: %s}\nspec: {containers: [{name: c, image: nginx}]}\n"
+)
 BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
     f"{name}: &{name} [{','.join(f'*{previous}' for _ in range(9))}]\n"
     for previous, name in zip("abcdefgh", "bcdefghi", strict=True)
@@ -62,8 +64,7 @@ def test_an_empty_folder_is_named(folder: Path) -> None:
         ("image.yaml", GOOD_DOCUMENT.replace("nginx", "5") % "five", "spec.containers[0].image"),
         (
             "network.yaml",
-            "apiVersion: v1\nkind: Pod\nmetadata: {name: net}\n"
-            "spec: {hostNetwork: 'yes', containers: [{name: c, image: x}]}\n",
+            GOOD_DOCUMENT.replace("spec: {", "spec: {hostNetwork: 'yes', ") % "net",
             "spec.hostNetwork",
         ),
     ],
@@ -183,8 +184,12 @@ def test_a_reader_that_goes_away_is_no_traceback(folder: Path) -> None:
 def test_ctrl_c_in_the_middle_reports_what_was_read(folder: Path) -> None:
     with subprocess.Popen(
         [TOCSIN, "scan", "-", "-p", "policy.yaml", "-o", "json"],
-        cwd=folder, env=environment(folder), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    ) as process:  # fmt: skip
+        cwd=folder,
+        env=environment(folder),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
         assert process.stdin is not None
         process.stdin.write(b"".join(b"---\n" + (GOOD_DOCUMENT % f"p{n}").encode() for n in range(200)))
         process.stdin.flush()

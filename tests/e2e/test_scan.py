@@ -15,7 +15,11 @@ from tests.e2e.command import NOT_PRIVILEGED, pod, policy, tocsin, write
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     write(tmp_path / "deploy" / "good.yaml", pod("good"))
-    write(tmp_path / "deploy" / "team" / "bad.yaml", pod("bad", privileged=True), {"kind": "Service", "apiVersion": "v1", "metadata": {"name": "s"}})
+    write(
+        tmp_path / "deploy" / "team" / "bad.yaml",
+        pod("bad", privileged=True),
+        {"kind": "Service", "apiVersion": "v1", "metadata": {"name": "s"}},
+    )
     write(tmp_path / "policy.yaml", policy("no-privileged", NOT_PRIVILEGED))
     return tmp_path
 
@@ -97,7 +101,10 @@ def test_manifests_may_come_from_stdin(folder: Path) -> None:
 
 
 def test_a_namespace_is_for_manifests_that_name_none(folder: Path) -> None:
-    write(folder / "deploy" / "named.yaml", {**pod("named", privileged=True), "metadata": {"name": "named", "namespace": "own"}})
+    write(
+        folder / "deploy" / "named.yaml",
+        {**pod("named", privileged=True), "metadata": {"name": "named", "namespace": "own"}},
+    )
     ran = tocsin(folder, "scan", "deploy", "-p", "policy.yaml", "-n", "shop", "-o", "json")
     assert [item["resource"]["namespace"] for item in ran.report["violations"]] == ["own", "shop"]
 

@@ -69,7 +69,7 @@ def check(value: Any, type_: Any) -> Any:
 
 
 def _explain(message: str, value: Any) -> str:
-    """msgspec's message in the words and the paths of Kubernetes."""
+    """Msgspec's message in the words and the paths of Kubernetes."""
     match = _MESSAGE.match(message)
     if match is None:
         return clip(message)
@@ -98,7 +98,7 @@ def _path(path: str, value: Any, names: list[str]) -> str:
 
 def _wrong_key(value: Any, names: list[str]) -> str | None:
     """The first key of a map whose value is not of the scalar type that was expected."""
-    types = {"str": str, "int": int, "float": (int, float)}
+    types: dict[str, type | tuple[type, ...]] = {"str": str, "int": int, "float": (int, float)}
     allowed = [types[name] for name in names if name in types]
     if not isinstance(value, dict) or not allowed:
         return None

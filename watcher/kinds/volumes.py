@@ -1,7 +1,7 @@
 """Types of a Pod's volumes: k8s.io/api core/v1, `Volume` and what is below it."""
 
-from watcher.kinds.shapes import Bool, Int, Quantity, Text, TextMap, Texts, many, maybe, struct
 from watcher.kinds.metadata import LABEL_SELECTOR, METADATA
+from watcher.kinds.shapes import Bool, Int, Quantity, Text, TextMap, Texts, many, maybe, struct
 
 _REFERENCE = struct("LocalObjectReference", name=Text)
 _KEY_TO_PATH = struct("KeyToPath", key=Text, path=Text, mode=Int)

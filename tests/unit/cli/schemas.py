@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lxml import etree
-from pydantic_sarif.model import (  # type: ignore[import-untyped]  # the package has no py.typed
+from pydantic_sarif.model import (
     StaticAnalysisResultsFormatSarifVersion210JsonSchema as SarifLog,
 )
 

@@ -94,7 +94,7 @@ def test_bytes_that_are_no_event_are_a_contract_error(body: bytes) -> None:
     "text",
     [
         '{"specversion": "1.0", "type": "a.stranger.v1", "source": "/s", "id": "1"}',
-        '{"specversion": "1.0", "type": "dev.tocsin.verdict.failed.v1", "source": "/", "id": "1", "data": {}}',
+        '{"specversion": "1.0", "type": "dev.tocsin.verdict.failed.v1", "source": "/", "id": "", "data": 1}',
         '{"specversion": "9.9", "type": "dev.tocsin.verdict.failed.v1", "source": "/s", "id": "1"}',
         "[]",
         "null",

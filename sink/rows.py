@@ -1,0 +1,156 @@
+"""Events as rows of the tables. Pure."""
+
+import hashlib
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from pipeline.events import (
+    Event,
+    PolicyApplied,
+    PolicyChecked,
+    ResourceApplied,
+    SourceFailed,
+    Verdict,
+    resource_key,
+)
+
+Row = dict[str, Any]
+_ID_DIGITS = 16
+"""Of a violation's id: 64 bits; commands take any prefix that is one violation's only."""
+
+
+def resource_row(key: str, event: Event, applied: ResourceApplied) -> Row:
+    """A row of `resources`."""
+    ref, owner = applied.resource, applied.owner
+    return {
+        "key": key,
+        "cluster": applied.cluster,
+        "uid": ref.uid,
+        "api_version": ref.api_version,
+        "kind": ref.kind,
+        "namespace": ref.namespace,
+        "name": ref.name,
+        "resource_version": ref.resource_version,
+        "owner_kind": owner.kind if owner else "",
+        "owner_name": owner.name if owner else "",
+        "digest": applied.digest,
+        "file": applied.file,
+        "first_seen_at": event.time,
+        "last_seen_at": event.time,
+        "deleted_at": None,
+    }
+
+
+def applied_policy_row(key: str, event: Event, applied: PolicyApplied) -> Row:
+    """What the watcher knows of a policy: that it is there."""
+    return {
+        "key": key,
+        "cluster": applied.cluster,
+        "name": applied.name,
+        "digest": applied.digest,
+        "file": applied.file,
+        "applied_at": event.time,
+        "deleted_at": None,
+    }
+
+
+def checked_policy_row(key: str, event: Event, checked: PolicyChecked) -> Row:
+    """What the evaluator made of it. Nothing about its being there: that is the watcher's to say."""
+    return {
+        "key": key,
+        "cluster": checked.cluster,
+        "name": checked.policy.name,
+        "digest": checked.policy.digest,
+        "mode": checked.policy.mode.value,
+        "title": checked.policy.title,
+        "file": checked.file,
+        "engine": checked.engine,
+        "error": checked.error,
+        "unsupported": checked.unsupported,
+        "refusals": dict(checked.refusals),
+        "applied_at": event.time,
+    }
+
+
+def source_error_row(key: str, event: Event, failed: SourceFailed) -> Row:
+    """A row of `source_errors`."""
+    return {
+        "key": key,
+        "cluster": failed.cluster,
+        "file": failed.file,
+        "document": failed.document,
+        "message": failed.message,
+        "failed_at": event.time,
+    }
+
+
+def verdict_row(key: str, event: Event, verdict: Verdict) -> Row:
+    """A row of `verdicts`."""
+    ref = verdict.resource
+    return {
+        "key": key,
+        "event_id": event.id,
+        "cluster": verdict.cluster,
+        "resource_key": resource_key(verdict.cluster, ref.uid),
+        "policy": verdict.policy.name,
+        "policy_digest": verdict.policy.digest,
+        "mode": verdict.policy.mode.value,
+        "outcome": verdict.outcome.value,
+        "namespace": ref.namespace,
+        "kind": ref.kind,
+        "name": ref.name,
+        "message": verdict.message,
+        "evaluated_at": verdict.evaluated_at,
+        "data": msgspec.json.encode(verdict).decode(),
+    }
+
+
+def violation_row(key: str, event: Event, verdict: Verdict) -> Row:
+    """A row of `violations` for a span that this verdict opens."""
+    return {
+        "id": violation_id(key, event.id),
+        "verdict_key": key,
+        "cluster": verdict.cluster,
+        "resource_key": resource_key(verdict.cluster, verdict.resource.uid),
+        "opened_at": verdict.evaluated_at,
+        "resolved_at": None,
+        "resolution": None,
+        **seen(verdict),
+    }
+
+
+def seen(verdict: Verdict) -> Row:
+    """The columns of `violations` that each verdict of the span sets anew."""
+    ref, owner = verdict.resource, verdict.owner
+    return {
+        "api_version": ref.api_version,
+        "kind": ref.kind,
+        "namespace": ref.namespace,
+        "name": ref.name,
+        "owner_kind": owner.kind if owner else "",
+        "owner_name": owner.name if owner else "",
+        "policy": verdict.policy.name,
+        "policy_digest": verdict.policy.digest,
+        "mode": verdict.policy.mode.value,
+        "title": verdict.policy.title,
+        "outcome": verdict.outcome.value,
+        "message": verdict.message,
+        "warning": verdict.warning,
+        "images": "\n".join(image.name for image in verdict.images),
+        "image": verdict.image.name if verdict.image else "",
+        "file": verdict.file,
+        "explanation": msgspec.to_builtins(verdict.explanation),
+        "last_seen_at": verdict.evaluated_at,
+    }
+
+
+def violation_id(verdict_key: str, event_id: str) -> str:
+    """Short and stable: of the verdict's key and the event that opened the span."""
+    return hashlib.sha256(f"{verdict_key}\n{event_id}".encode()).hexdigest()[:_ID_DIGITS]
+
+
+def resolved(row: Row, resolution: str, at: datetime) -> Row:
+    """The row of an open span, closed."""
+    return {**row, "resolved_at": at, "resolution": resolution}

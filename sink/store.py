@@ -1,0 +1,193 @@
+"""The writing side: deliveries of the log into the tables, each in one transaction with its offsets."""
+
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Self
+
+import msgspec
+from sqlalchemy import ColumnElement, Table, delete, exists, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from pipeline.bus import Delivery, Record
+from pipeline.events import (
+    Event,
+    Outcome,
+    PolicyApplied,
+    PolicyChecked,
+    ResourceApplied,
+    SourceFailed,
+    Topic,
+    Verdict,
+)
+from sink import rows
+from sink.database import connect, parse_url, prepare, translated
+from sink.fold import fold
+from sink.tables import offsets, policies, resources, source_errors, verdicts, violations
+from sink.upsert import upsert
+
+_verdict = msgspec.json.Decoder(Verdict)
+_TOMBSTONED = {Topic.RESOURCES: resources, Topic.POLICIES: policies}
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """The tables, open for writing. Every method raises StoreError when the database fails."""
+
+    engine: AsyncEngine
+    clock: Callable[[], datetime] = _now
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, url: str, *, create: bool) -> AsyncIterator[Self]:
+        """Connect, and make sure that the schema is this version's; see `sink.database.prepare`."""
+        async with connect(parse_url(url), writes=True) as engine:
+            await prepare(engine, create=create)
+            yield cls(engine)
+
+    async def apply(self, delivery: Delivery, log_id: str) -> None:
+        """Write a delivery. What was written before, as the offsets say, is left alone."""
+        async with self._transaction() as connection:
+            done = await _done(connection, delivery, log_id)
+            records = [record for record in delivery.records if record.topic not in done]
+            await _write_resources(connection, records)
+            await _write_policies(connection, records)
+            await _write_verdicts(connection, records)
+            await _write_source_errors(connection, records)
+            await self._write_tombstones(connection, records)
+            await upsert(connection, offsets, _offset_rows(delivery, log_id))
+
+    async def _write_tombstones(self, connection: AsyncConnection, records: Sequence[Record]) -> None:
+        """Last, and only for keys that no later record brings back."""
+        for topic, table in _TOMBSTONED.items():
+            gone = _final_tombstones(records, topic)
+            if gone:
+                mark = update(table).where(table.c.key.in_(gone)).values(deleted_at=self.clock())
+                await connection.execute(mark)
+        mended = _final_tombstones(records, Topic.DEADLETTERS)
+        if mended:
+            await connection.execute(delete(source_errors).where(source_errors.c.key.in_(mended)))
+
+    async def last_verdicts(self, cluster: str) -> list[tuple[str, str, Verdict]]:
+        """Key, event id and verdict of every verdict told, for an evaluator that starts again."""
+        columns = select(verdicts.c.key, verdicts.c.event_id, verdicts.c.data)
+        async with self._transaction() as connection:
+            found = await connection.execute(columns.where(verdicts.c.cluster == cluster))
+            return [(key, event_id, _verdict.decode(data)) for key, event_id, data in found]
+
+    async def known_resources(self, cluster: str) -> dict[str, str]:
+        """Key -> file of what is there, or still has verdicts (a run was ended before it took them back)."""
+        return await self._known(resources, verdicts.c.resource_key == resources.c.key, cluster)
+
+    async def known_policies(self, cluster: str) -> dict[str, str]:
+        """Key -> file, as for resources."""
+        mine = (verdicts.c.policy == policies.c.name) & (verdicts.c.cluster == cluster)
+        return await self._known(policies, mine, cluster)
+
+    async def _known(self, table: Table, mine: ColumnElement[bool], cluster: str) -> dict[str, str]:
+        lives = exists().where(mine, verdicts.c.outcome != Outcome.WITHDRAWN.value)
+        present = or_(table.c.deleted_at.is_(None), lives)
+        query = select(table.c.key, table.c.file).where(table.c.cluster == cluster, present)
+        async with self._transaction() as connection:
+            return {row.key: row.file for row in await connection.execute(query)}
+
+    async def known_source_errors(self, cluster: str) -> dict[str, str]:
+        """Key -> file of what could not be read."""
+        query = select(source_errors.c.key, source_errors.c.file).where(source_errors.c.cluster == cluster)
+        async with self._transaction() as connection:
+            return {row.key: row.file for row in await connection.execute(query)}
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[AsyncConnection]:
+        with translated(self.engine.url):
+            async with self.engine.begin() as connection:
+                yield connection
+
+
+async def _done(connection: AsyncConnection, delivery: Delivery, log_id: str) -> set[Topic]:
+    """Topics whose records here were all written before."""
+    query = select(offsets).where(offsets.c.log_id == log_id)
+    written = {(row.topic, row.partition): row.next_offset for row in await connection.execute(query)}
+    news = {
+        topic
+        for (topic, partition), position in delivery.positions.items()
+        if written.get((topic.value, partition), -1) < position
+    }
+    return {topic for topic, _ in delivery.positions} - news
+
+
+def _offset_rows(delivery: Delivery, log_id: str) -> list[rows.Row]:
+    return [
+        {"topic": topic.value, "partition": partition, "log_id": log_id, "next_offset": position}
+        for (topic, partition), position in delivery.positions.items()
+    ]
+
+
+async def _write_resources(connection: AsyncConnection, records: Iterable[Record]) -> None:
+    found = {
+        record.key: rows.resource_row(record.key, event, event.data)
+        for record, event in _events(records)
+        if isinstance(event.data, ResourceApplied)
+    }
+    await upsert(connection, resources, list(found.values()), once=("first_seen_at",))
+
+
+async def _write_policies(connection: AsyncConnection, records: Sequence[Record]) -> None:
+    applied = {
+        record.key: rows.applied_policy_row(record.key, event, event.data)
+        for record, event in _events(records)
+        if isinstance(event.data, PolicyApplied)
+    }
+    await upsert(connection, policies, list(applied.values()))
+    checked = {
+        record.key: rows.checked_policy_row(record.key, event, event.data)
+        for record, event in _events(records)
+        if isinstance(event.data, PolicyChecked)
+    }
+    await upsert(connection, policies, list(checked.values()), once=("applied_at",))
+
+
+async def _write_verdicts(connection: AsyncConnection, records: Iterable[Record]) -> None:
+    told = [
+        (record.key, event, event.data)
+        for record, event in _events(records)
+        if isinstance(event.data, Verdict)
+    ]
+    if not told:
+        return
+    keys = {key for key, _, _ in told}
+    last = select(verdicts.c.key, verdicts.c.event_id).where(verdicts.c.key.in_(keys))
+    ids = {row.key: row.event_id for row in await connection.execute(last)}
+    spans = select(violations).where(violations.c.verdict_key.in_(keys), violations.c.resolved_at.is_(None))
+    open_ = {row["verdict_key"]: dict(row) for row in (await connection.execute(spans)).mappings()}
+    after = fold(told, ids, open_)
+    await upsert(connection, verdicts, list(after.verdicts.values()))
+    await upsert(connection, violations, list(after.violations.values()))
+    if after.ended:
+        await connection.execute(delete(verdicts).where(verdicts.c.key.in_(after.ended)))
+
+
+async def _write_source_errors(connection: AsyncConnection, records: Iterable[Record]) -> None:
+    failed = {
+        record.key: rows.source_error_row(record.key, event, event.data)
+        for record, event in _events(records)
+        if isinstance(event.data, SourceFailed)
+    }
+    await upsert(connection, source_errors, list(failed.values()))
+
+
+def _events(records: Iterable[Record]) -> Iterable[tuple[Record, Event]]:
+    return ((record, record.event) for record in records if record.event is not None)
+
+
+def _final_tombstones(records: Iterable[Record], topic: Topic) -> list[str]:
+    """Keys whose last record here says that they are gone."""
+    last: Mapping[str, bool] = {
+        record.key: record.event is None for record in records if record.topic is topic
+    }
+    return [key for key, gone in last.items() if gone]

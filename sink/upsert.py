@@ -1,0 +1,24 @@
+"""Insert rows, or update the ones that are there: one statement for SQLite and PostgreSQL."""
+
+from collections.abc import Callable, Collection, Sequence
+
+from sqlalchemy import Table
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from sink.rows import Row
+
+_Insert = postgresql.Insert | sqlite.Insert
+_INSERTS: dict[str, Callable[[Table], _Insert]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+
+
+async def upsert(
+    connection: AsyncConnection, table: Table, rows: Sequence[Row], *, once: Collection[str] = ()
+) -> None:
+    """Write rows, all with the same columns. Columns in `once` are written when a row is new, only."""
+    if not rows:
+        return
+    insert = _INSERTS[connection.dialect.name](table)
+    keys = [column.name for column in table.primary_key]
+    changed = {name: insert.excluded[name] for name in rows[0] if name not in keys and name not in once}
+    await connection.execute(insert.on_conflict_do_update(index_elements=keys, set_=changed), rows)
