@@ -3,82 +3,27 @@
 Heavy imports are inside the commands: `tocsin --help` has to be instant.
 """
 
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from pipeline.settings_types import EngineChoice
+from cli.commands import db, events, policies, violations
+from cli.options import PLAIN_HELP, Cluster, Database, Engine, Namespace, Paths, Policies, ReportFormat
 from pipeline.version import __version__
-
-_PLAIN_HELP = None  # rich help costs a quarter of a second at each start
-
-
-class ReportFormat(StrEnum):
-    """Output formats of `scan`."""
-
-    TABLE = "table"
-    JSON = "json"
-    YAML = "yaml"
-    SARIF = "sarif"
-    JUNIT = "junit"
-
-
-class ListFormat(StrEnum):
-    """Output formats of list commands."""
-
-    TABLE = "table"
-    WIDE = "wide"
-    JSON = "json"
-    YAML = "yaml"
-    CSV = "csv"
-    NAME = "name"
-
-
-class ShowFormat(StrEnum):
-    """Output formats of show commands."""
-
-    TABLE = "table"
-    JSON = "json"
-    YAML = "yaml"
-
 
 app = typer.Typer(
     name="tocsin",
     help="Continuous audit for Kubernetes: rings, never blocks.",
     epilog="Start with: tocsin scan FOLDER",
     no_args_is_help=True,
-    rich_markup_mode=_PLAIN_HELP,
+    rich_markup_mode=PLAIN_HELP,
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
-violations = typer.Typer(no_args_is_help=True, rich_markup_mode=_PLAIN_HELP, help="Query violations.")
-policies = typer.Typer(no_args_is_help=True, rich_markup_mode=_PLAIN_HELP, help="See what is loaded.")
-events = typer.Typer(no_args_is_help=True, rich_markup_mode=_PLAIN_HELP, help="Follow events.")
-db = typer.Typer(no_args_is_help=True, rich_markup_mode=_PLAIN_HELP, help="Operate the database.")
-app.add_typer(violations, name="violations")
-app.add_typer(policies, name="policies")
-app.add_typer(events, name="events")
-app.add_typer(db, name="db")
-
-Paths = Annotated[
-    list[str] | None,
-    typer.Argument(metavar="[PATH]...", help="Manifests: files, folders (recursively), or - for stdin."),
-]
-Policies = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--policies", "-p", metavar="PATH", help="ClusterImagePolicies: a file or folder; may be repeated."
-    ),
-]
-Namespace = Annotated[
-    str | None, typer.Option("--namespace", "-n", help="Namespace of manifests that name none. [default]")
-]
-Cluster = Annotated[str | None, typer.Option("--cluster", help="Name of the cluster in keys and events.")]
-Database = Annotated[
-    str | None, typer.Option("--db", metavar="URL", help="Database, such as sqlite:///tocsin.db (TOCSIN_DB).")
-]
-Engine = Annotated[EngineChoice | None, typer.Option("--engine", help="Rego engine (TOCSIN_ENGINE).")]
+app.add_typer(violations.app, name="violations")
+app.add_typer(policies.app, name="policies")
+app.add_typer(events.app, name="events")
+app.add_typer(db.app, name="db")
 
 
 def _version(wanted: bool) -> None:

@@ -123,6 +123,20 @@ class PolicyApplied(Data, frozen=True):
     file: str = ""
 
 
+class PolicyFinding(Data, frozen=True):
+    """Something the linter says of a policy: valid, but hardly what its author meant."""
+
+    rule: str
+    severity: str
+    """error, warning or info."""
+    message: str
+    fix: str = ""
+    """What to write instead, in words."""
+    line: int = 0
+    """In the policy's text, from 1, as is the column; 0 where it is of no one place."""
+    column: int = 0
+
+
 class PolicyChecked(Data, frozen=True):
     """What became of a policy when it was loaded: the engine it got, or why it has none."""
 
@@ -136,6 +150,11 @@ class PolicyChecked(Data, frozen=True):
     """Valid, but it uses what Tocsin does not evaluate yet."""
     refusals: dict[str, str] = {}
     """Engine -> why it was not chosen."""
+    findings: tuple[PolicyFinding, ...] = ()
+    reads: tuple[str, ...] = ()
+    """Paths of the input document that the verdict depends on."""
+    memo: str = ""
+    """Why verdicts of this policy are not remembered; empty where they are."""
 
 
 class SourceFailed(Data, frozen=True):

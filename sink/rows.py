@@ -70,6 +70,9 @@ def checked_policy_row(key: str, event: Event, checked: PolicyChecked) -> Row:
         "error": checked.error,
         "unsupported": checked.unsupported,
         "refusals": dict(checked.refusals),
+        "findings": msgspec.to_builtins(checked.findings),
+        "reads": list(checked.reads),
+        "memo": checked.memo,
         "applied_at": event.time,
     }
 

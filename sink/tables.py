@@ -92,6 +92,9 @@ policies = Table(
     _text("error"),
     _text("unsupported"),
     Column("refusals", JSON, nullable=False, default=dict),
+    Column("findings", JSON, nullable=False, default=list),
+    Column("reads", JSON, nullable=False, default=list),
+    _text("memo"),
     _moment("applied_at"),
     _moment("deleted_at", nullable=True),
 )

@@ -1,0 +1,60 @@
+"""Options and output formats that several commands share. Light: loaded at each start."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from pipeline.settings_types import EngineChoice
+
+PLAIN_HELP = None
+"""For `rich_markup_mode`: rich help costs a quarter of a second at each start."""
+
+
+class ReportFormat(StrEnum):
+    """Output formats of `scan`."""
+
+    TABLE = "table"
+    JSON = "json"
+    YAML = "yaml"
+    SARIF = "sarif"
+    JUNIT = "junit"
+
+
+class ListFormat(StrEnum):
+    """Output formats of list commands."""
+
+    TABLE = "table"
+    WIDE = "wide"
+    JSON = "json"
+    YAML = "yaml"
+    CSV = "csv"
+    NAME = "name"
+
+
+class ShowFormat(StrEnum):
+    """Output formats of show commands."""
+
+    TABLE = "table"
+    JSON = "json"
+    YAML = "yaml"
+
+
+Paths = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[PATH]...", help="Manifests: files, folders (recursively), or - for stdin."),
+]
+Policies = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--policies", "-p", metavar="PATH", help="ClusterImagePolicies: a file or folder; may be repeated."
+    ),
+]
+Namespace = Annotated[
+    str | None, typer.Option("--namespace", "-n", help="Namespace of manifests that name none. [default]")
+]
+Cluster = Annotated[str | None, typer.Option("--cluster", help="Name of the cluster in keys and events.")]
+Database = Annotated[
+    str | None, typer.Option("--db", metavar="URL", help="Database, such as sqlite:///tocsin.db (TOCSIN_DB).")
+]
+Engine = Annotated[EngineChoice | None, typer.Option("--engine", help="Rego engine (TOCSIN_ENGINE).")]
