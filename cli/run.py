@@ -2,13 +2,15 @@
 
 import asyncio
 import sys
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from cli.event_stream import TOPICS as STREAMED
 from cli.event_stream import EventStream
+from cli.render.text import counted
 from cli.ring import TOPICS as RUNG
-from cli.ring import ring
+from cli.ring import Ring
 from cli.wire import Embedded, now, policy_paths, store_for
 from pipeline.errors import ExitCode, UsageError
 from pipeline.events import Topic
@@ -17,6 +19,7 @@ from pipeline.settings import Settings, load_settings
 from pipeline.settings_types import EngineChoice
 from sink.store import Store
 from watcher.follow import Known, follow
+from watcher.summary import Summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,7 @@ async def _run(options: RunOptions, settings: Settings, stop: asyncio.Event) -> 
         streamed = await stack.enter_async_context(bus.consume("events", STREAMED))
         rung = await stack.enter_async_context(bus.consume("ring", RUNG))
         known = await _known(store, settings.cluster)
+        bell = Ring(sys.stdout, embedded.ringing)
         await stack.enter_async_context(stream.listening(settings.events_socket))
 
         async def source(stop: asyncio.Event) -> None:
@@ -65,6 +69,7 @@ async def _run(options: RunOptions, settings: Settings, stop: asyncio.Event) -> 
                     now,
                     stop,
                     known=known,
+                    listed=_say_first_look(),
                 )
             finally:
                 for topic in (Topic.POLICIES, Topic.RESOURCES, Topic.DEADLETTERS):
@@ -76,7 +81,7 @@ async def _run(options: RunOptions, settings: Settings, stop: asyncio.Event) -> 
         parts = {
             "source": source,
             "events": lambda _: stream.serve(streamed),
-            "ring": lambda _: ring(rung, sys.stdout),
+            "ring": lambda _: bell.ring(rung),
             **embedded.parts,
         }
         await run_parts(parts, stop, settings.grace)
@@ -89,6 +94,18 @@ async def _known(store: Store, cluster: str) -> Known:
         policies=await store.known_policies(cluster),
         failures=await store.known_source_errors(cluster),
     )
+
+
+def _say_first_look() -> Callable[[Summary], None]:
+    """Say what the first look at the disk found, and nothing after that."""
+    looks: list[Summary] = []
+
+    def listed(summary: Summary) -> None:
+        if not looks:
+            _say(f"read {counted(summary.resources, 'resource')} and {counted(summary.policies, 'policy')}")
+        looks.append(summary)
+
+    return listed
 
 
 def _say(line: str) -> None:

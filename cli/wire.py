@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
 
 import catalog
+from cli.ring import is_news
 from evaluator.app import GROUP as EVALUATOR_GROUP
 from evaluator.app import TOPICS as EVALUATOR_TOPICS
 from evaluator.app import Evaluator
@@ -43,6 +44,8 @@ class Embedded:
 
     bus: MemoryBus
     parts: dict[str, Part] = field(default_factory=dict)
+    ringing: set[str] = field(default_factory=set)
+    """Keys of the verdicts of earlier runs that are no pass."""
 
     @classmethod
     @asynccontextmanager
@@ -59,6 +62,8 @@ class Embedded:
             if store is not None:
                 for key, event_id, verdict in await store.last_verdicts(settings.cluster):
                     state.restore(key, event_id, verdict)
+                    if is_news(verdict.outcome):
+                        embedded.ringing.add(key)
                 embedded.parts["sink"] = await _sink(bus, store, stack)
             yield embedded
 

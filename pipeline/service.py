@@ -17,20 +17,29 @@ Part = Callable[[asyncio.Event], Awaitable[None]]
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
+_ECHO = 0.5
+"""Seconds in which a signal is taken for the first one again: `timeout` and some supervisors signal a
+process and then its group."""
+
 
 class GraceExceededError(TocsinError):
     """Draining took longer than the grace period; what was left was cancelled."""
 
 
 @contextlib.contextmanager
-def stop_on_signals(stop: asyncio.Event) -> Iterator[None]:
-    """Set `stop` at the first SIGINT or SIGTERM, cancel the calling task at the second."""
+def stop_on_signals(stop: asyncio.Event, echo: float = _ECHO) -> Iterator[None]:
+    """Set `stop` at the first SIGINT or SIGTERM, cancel the calling task at the second.
+
+    `echo`: seconds after the first in which another is the same one.
+    """
     loop = asyncio.get_running_loop()
     task = asyncio.current_task()
+    first: list[float] = []
 
     def on_signal() -> None:
-        if stop.is_set() and task is not None:
+        if first and loop.time() - first[0] >= echo and task is not None:
             task.cancel("second signal")
+        first.append(loop.time())
         stop.set()
 
     for number in _SIGNALS:

@@ -44,11 +44,26 @@ async def test_a_second_signal_cancels() -> None:
         await asyncio.Event().wait()
 
     async def main() -> None:
-        with stop_on_signals(stop):
+        with stop_on_signals(stop, echo=0):
             await run_parts({"stubborn": stubborn}, stop, grace=60)
 
     with pytest.raises(asyncio.CancelledError):
         await asyncio.create_task(main())
+
+
+async def test_the_echo_of_a_signal_cancels_nothing() -> None:
+    stop = asyncio.Event()
+    told: list[str] = []
+
+    async def source(stop: asyncio.Event) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGTERM)
+        await stop.wait()
+        await asyncio.to_thread(told.append, "drained")
+
+    with stop_on_signals(stop, echo=60):
+        await run_parts({"source": source}, stop, grace=5)
+    assert told == ["drained"]
 
 
 async def test_a_part_that_fails_stops_the_others() -> None:
