@@ -40,6 +40,14 @@ class ShowFormat(StrEnum):
     YAML = "yaml"
 
 
+class TestFormat(StrEnum):
+    """Output formats of `policies test`."""
+
+    TABLE = "table"
+    JSON = "json"
+    JUNIT = "junit"
+
+
 Paths = Annotated[
     list[str] | None,
     typer.Argument(metavar="[PATH]...", help="Manifests: files, folders (recursively), or - for stdin."),
