@@ -108,11 +108,11 @@ def check_locals(plan: dict[str, Any]) -> None:
         read: dict[int, int] = {}
         for kind, statement in _statements(function["blocks"]):
             if kind not in _WRITES:
-                raise RefusalError(f"line {statement.get('row', 0)}: {kind} is not trusted on this engine")
+                raise RefusalError(f"line {_line(statement)}: {kind} is not trusted on this engine")
             writes = _WRITES[kind]
             written |= {statement[field] for field in writes}
             for local in _reads(kind, statement, writes):
-                read.setdefault(local, statement.get("row", 0))
+                read.setdefault(local, _line(statement))
         unbound = [line for local, line in read.items() if local not in written]
         if unbound:
             raise RefusalError(f"line {max(unbound)}: uses a variable that this engine leaves unbound")
@@ -132,7 +132,7 @@ def check_integers(plan: dict[str, Any], functions: frozenset[str]) -> None:
                 for operand in statement["args"]:
                     if operand["type"] != "local" or operand["value"] not in integers:
                         raise RefusalError(
-                            f"line {statement.get('row', 0)}: {statement['func']} is trusted on this engine "
+                            f"line {_line(statement)}: {statement['func']} is trusted on this engine "
                             "only between counts and constants"
                         )
 
@@ -180,6 +180,11 @@ def _reads(kind: str, statement: dict[str, Any], writes: tuple[str, ...]) -> Ite
             yield from (operand["value"] for operand in value if operand["type"] == "local")
         elif field in _LOCAL_FIELDS and isinstance(value, int) and kind not in _NOT_LOCALS:
             yield value
+
+
+def _line(statement: dict[str, Any]) -> int:
+    """Line of the text, from 1; regopy counts rows from 0. 0 where it does not say."""
+    return int(statement.get("row", -1)) + 1
 
 
 def _statements(blocks: Any) -> Iterator[tuple[str, dict[str, Any]]]:
