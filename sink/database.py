@@ -1,4 +1,4 @@
-"""Opening the database: URLs as users write them, pragmas, schema versions, and errors in one line."""
+"""Opening the database: URLs as users write them, pragmas, and errors in one line."""
 
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
@@ -6,12 +6,11 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import event, inspect, text
+from sqlalchemy import event
 from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-import migrations
 from pipeline.errors import StoreBusyError, StoreError, UsageError, clip
 
 _DRIVERS = {
@@ -114,57 +113,3 @@ def file_of(url: URL) -> Path | None:
     if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
         return None
     return Path(url.database)
-
-
-async def prepare(engine: AsyncEngine, *, create: bool) -> None:
-    """Make sure that the schema is this version's. Raises StoreError that says what to do.
-
-    `create`: make the schema where there is none yet, on SQLite only; a server is upgraded
-    when its operator says so.
-    """
-    url = engine.url
-    file = file_of(url)
-    if file is not None and not file.exists():
-        if not create:
-            raise StoreError(
-                f"no database at {file}: run `tocsin run` or `tocsin scan --db {shown(url)}` first"
-            )
-        with translated(url):
-            file.parent.mkdir(parents=True, exist_ok=True)
-    revision = await current(engine)
-    if revision is None and create and url.get_backend_name() == "sqlite":
-        await upgrade(engine)
-    elif revision is None or (revision in migrations.REVISIONS and revision != migrations.HEAD):
-        raise StoreError(
-            f"database {shown(url)} has schema {revision or 'none'}, expected {migrations.HEAD}: "
-            f"run `tocsin db upgrade --db {shown(url)}`"
-        )
-    elif revision not in migrations.REVISIONS:
-        raise StoreError(
-            f"database {shown(url)} has schema {clip(revision)}, newer than this tocsin knows "
-            f"({migrations.HEAD}): use the release that made it"
-        )
-
-
-async def current(engine: AsyncEngine) -> str | None:
-    """The schema's revision; None where there is no schema."""
-    with translated(engine.url):
-        async with engine.connect() as connection:
-            return await connection.run_sync(_current)
-
-
-def _current(connection: Connection) -> str | None:
-    if not inspect(connection).has_table("alembic_version"):
-        return None
-    revision = connection.scalar(text("SELECT version_num FROM alembic_version"))
-    return None if revision is None else str(revision)
-
-
-async def upgrade(engine: AsyncEngine) -> None:
-    """Bring the schema to this version."""
-    file = file_of(engine.url)
-    with translated(engine.url):
-        if file is not None:
-            file.parent.mkdir(parents=True, exist_ok=True)
-        async with engine.begin() as connection:
-            await connection.run_sync(migrations.upgrade)

@@ -22,8 +22,9 @@ from pipeline.events import (
     Verdict,
 )
 from sink import rows
-from sink.database import connect, parse_url, prepare, translated
+from sink.database import connect, parse_url, translated
 from sink.fold import fold
+from sink.schema import prepare
 from sink.tables import offsets, policies, resources, source_errors, verdicts, violations
 from sink.upsert import upsert
 
@@ -45,7 +46,7 @@ class Store:
     @classmethod
     @asynccontextmanager
     async def open(cls, url: str, *, create: bool) -> AsyncIterator[Self]:
-        """Connect, and make sure that the schema is this version's; see `sink.database.prepare`."""
+        """Connect, and make sure that the schema is this version's; see `sink.schema.prepare`."""
         async with connect(parse_url(url), writes=True) as engine:
             await prepare(engine, create=create)
             yield cls(engine)

@@ -34,6 +34,11 @@ def write_items(items: Iterable[Any], out: BinaryIO) -> None:
         chunk = list(islice(remaining, _CHUNK))
 
 
+def write_item(item: Any, out: BinaryIO) -> None:
+    """Write one item (Struct, dict...) as a document."""
+    out.write(_dumped(item))
+
+
 def _dumped(value: Any) -> bytes:
     import yaml
 

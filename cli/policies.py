@@ -1,0 +1,38 @@
+"""`tocsin policies list` and `show`: what is loaded, as the database has it."""
+
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from cli.options import ListFormat, ShowFormat
+from cli.render.fields import write_item
+from cli.render.items import write_items
+from cli.render.policies import fields, layout
+from pipeline.errors import ExitCode, UsageError, clip
+from pipeline.settings import load_settings
+from sink.queries.policies import list_policies
+from sink.queries.reader import Reader
+
+
+async def list_(clusters: Sequence[str], output: ListFormat, *, db: str | None) -> ExitCode:
+    """Print the policies that are loaded."""
+    async with Reader.open(load_settings(db=db).db) as reader:
+        found = await list_policies(reader, clusters)
+    write_items(iter(found), output, layout(datetime.now(UTC)), sys.stdout)
+    if not found:
+        where = f" in cluster {clip(', '.join(clusters))}" if clusters else ""
+        sys.stderr.write(f"No policies{where}. `tocsin run` and `tocsin scan --db` load them (-p FOLDER).\n")
+    return ExitCode.OK
+
+
+async def show(name: str, clusters: Sequence[str], output: ShowFormat, *, db: str | None) -> ExitCode:
+    """Print one policy."""
+    async with Reader.open(load_settings(db=db).db) as reader:
+        found = await list_policies(reader, clusters, name)
+    if not found:
+        raise UsageError(f"no policy {clip(name)!r} is loaded: `tocsin policies list` names those that are")
+    if len(found) > 1:
+        named = ", ".join(policy.cluster for policy in found)
+        raise UsageError(f"policy {clip(name)!r} is in several clusters ({named}): choose with --cluster")
+    write_item(found[0], fields(found[0], datetime.now(UTC)), output, sys.stdout)
+    return ExitCode.OK

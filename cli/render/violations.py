@@ -1,0 +1,173 @@
+"""Violations as table rows, CSV records and a page about one of them. Pure."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+import msgspec
+
+from cli.render.columns import Column, Row, age
+from cli.render.fields import Field
+from cli.render.items import Layout
+from cli.render.text import counted
+from sink.queries.model import Violation
+
+_MODES = {"enforce": "bold red", "warn": "yellow"}
+
+_COLUMNS = (
+    Column("ID"),
+    Column("CLUSTER", wide=True),
+    Column("NAMESPACE", wraps=True),
+    Column("KIND"),
+    Column("NAME", wraps=True),
+    Column("OWNER", wraps=True, wide=True),
+    Column("POLICY", wraps=True),
+    Column("MODE", styles=_MODES),
+    Column("AGE"),
+)
+_ENDS = (Column("RESOLVED"), Column("RESOLUTION"))
+_TAIL = (Column("IMAGES", wraps=True, wide=True), Column("FILE", wraps=True, wide=True))
+_MESSAGE = (Column("MESSAGE", wraps=True),)
+
+_FIELDS = tuple(
+    map(
+        Column,
+        (
+            *("ID", "CLUSTER", "NAMESPACE", "KIND", "NAME", "OWNER KIND", "OWNER NAME"),
+            *("POLICY", "MODE", "OUTCOME", "OPENED AT", "LAST SEEN AT", "RESOLVED AT", "RESOLUTION"),
+            *("IMAGES", "FILE", "MESSAGE", "WARNING"),
+        ),
+    )
+)
+
+
+def layout(now: datetime, *, with_resolved: bool) -> Layout[Violation]:
+    """How violations are listed. `with_resolved`: some may be over, so say when and how."""
+    ends = _ENDS if with_resolved else ()
+
+    def row(violation: Violation) -> Row:
+        over = _end(violation, now) if with_resolved else ()
+        return (*_start(violation, now), *over, *_rest(violation))
+
+    return Layout((*_COLUMNS, *ends, *_TAIL, *_MESSAGE), row, _FIELDS, _record, lambda each: each.id)
+
+
+def _start(violation: Violation, now: datetime) -> Row:
+    resource = violation.resource
+    return (
+        violation.id,
+        violation.cluster,
+        resource.namespace,
+        resource.kind,
+        resource.name,
+        owner_name(violation),
+        violation.policy,
+        violation.mode,
+        age(now - violation.opened_at),
+    )
+
+
+def _end(violation: Violation, now: datetime) -> Row:
+    ended = violation.resolved_at
+    return (f"{age(now - ended)} ago" if ended else "", violation.resolution or "")
+
+
+def _rest(violation: Violation) -> Row:
+    return (", ".join(violation.images), violation.file or "", said(violation))
+
+
+def _record(violation: Violation) -> Row:
+    resource, owner = violation.resource, violation.owner
+    moments = (violation.opened_at, violation.last_seen_at, violation.resolved_at)
+    return (
+        *(violation.id, violation.cluster, resource.namespace, resource.kind, resource.name),
+        *((owner.kind, owner.name) if owner else ("", "")),
+        *(violation.policy, violation.mode, violation.outcome),
+        *(moment.isoformat() if moment else "" for moment in moments),
+        *(violation.resolution or "", " ".join(violation.images), violation.file or ""),
+        *(violation.message, violation.warning),
+    )
+
+
+def owner_name(violation: Violation) -> str:
+    """`Kind/name` of the root controller; empty where nobody owns the resource."""
+    return f"{violation.owner.kind}/{violation.owner.name}" if violation.owner else ""
+
+
+def said(violation: Violation) -> str:
+    """What the policy said; with the image where the violation is of one."""
+    text = violation.message or violation.warning
+    image = violation.image
+    return f"{image}: {text}" if image and image not in text else text
+
+
+def subject(violation: Violation) -> str:
+    """`namespace/Kind/name`."""
+    resource = violation.resource
+    return "/".join(filter(None, (resource.namespace, resource.kind, resource.name)))
+
+
+def fields(violation: Violation, earlier: int, now: datetime) -> Iterator[Field]:
+    """A page about one violation, with what to do next."""
+    yield "Violation", violation.id
+    yield "Resource", f"{subject(violation)} ({violation.resource.api_version})"
+    yield "Owner", owner_name(violation)
+    yield "Cluster", violation.cluster
+    yield "File", violation.file or ""
+    yield "Policy", violation.policy + (f": {violation.policy_title}" if violation.policy_title else "")
+    yield "Mode", violation.mode
+    yield "Outcome", violation.outcome
+    yield "Message", violation.message
+    yield "Warning", violation.warning
+    yield "Image", violation.image or ""
+    yield "Images", violation.images
+    yield "Explanation", list(_explained(violation))
+    yield "Opened", _moment(violation.opened_at, now)
+    yield "Last seen", _moment(violation.last_seen_at, now)
+    if violation.resolved_at:
+        yield "Resolved", f"{_moment(violation.resolved_at, now)}: {_HOW[violation.resolution or '']}"
+    if earlier:
+        yield "Before", f"violated the same policy {counted(earlier, 'time')} before"
+    yield "Next", list(_next(violation))
+
+
+_HOW = {
+    "fixed": "fixed, the resource complies now",
+    "resource_deleted": "the resource was deleted",
+    "policy_deleted": "the policy was deleted",
+    "policy_changed": "the policy was changed and does not object any more",
+    "out_of_scope": "the policy does not cover the resource any more",
+    "waived": "waived",
+    "": "over",
+}
+
+
+def _moment(moment: datetime, now: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC ({age(now - moment)} ago)"
+
+
+def _explained(violation: Violation) -> Iterator[str]:
+    explanation = violation.explanation or {}
+    place = explanation.get("file", "")
+    if line := explanation.get("line"):
+        place = f"{place or 'policy'}:{line}"
+    yield ": ".join(filter(None, (place, explanation.get("expression", ""))))
+    for number, response in enumerate(explanation.get("responses", ())):
+        mark = "decided by" if number == explanation.get("decided", -1) else "response"
+        yield f"{mark} {msgspec.json.encode(response).decode()}"
+
+
+def _next(violation: Violation) -> Iterator[str]:
+    if violation.resolved_at is None:
+        yield _where_to_fix(violation)
+    yield f"what the policy wants: tocsin policies show {violation.policy}"
+
+
+def _where_to_fix(violation: Violation) -> str:
+    if violation.file:
+        return f"change {violation.file}, then: tocsin scan {violation.file}"
+    resource = violation.resource
+    kind, name = (
+        (violation.owner.kind, violation.owner.name) if violation.owner else (resource.kind, resource.name)
+    )
+    namespace = f" -n {resource.namespace}" if resource.namespace else ""
+    return f"see the workload to change: kubectl get {kind.lower()} {name}{namespace} -o yaml"

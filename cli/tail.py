@@ -1,0 +1,79 @@
+"""`tocsin events tail`: the events of a running `tocsin run` to stdout, one CloudEvent a line."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from cli.event_stream import follow
+from pipeline.errors import ExitCode
+from pipeline.service import stop_on_signals
+from pipeline.settings import load_settings
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Each field narrows; several values of one field are alternatives."""
+
+    types: Sequence[str] = ()
+    """Whole types, or their word: `failed` of `dev.tocsin.verdict.failed.v1`."""
+    policies: Sequence[str] = ()
+    namespaces: Sequence[str] = ()
+
+    def takes(self, line: bytes) -> bool:
+        """Whether to show an event."""
+        if not (self.types or self.policies or self.namespaces):
+            return True
+        event: dict[str, Any] = msgspec.json.decode(line)
+        kind = str(event.get("type", ""))
+        return (
+            _among(self.types, kind, *kind.split(".")[-2:-1])
+            and _among(self.policies, event.get("policy"))
+            and _among(self.namespaces, event.get("namespace"))
+        )
+
+
+def _among(choices: Sequence[str], *values: str | None) -> bool:
+    return not choices or any(value in choices for value in values)
+
+
+async def tail(wanted: Wanted) -> ExitCode:
+    """Print events until the run ends, the reader goes away, or Ctrl-C."""
+    socket = load_settings().events_socket
+    stop = asyncio.Event()
+    with stop_on_signals(stop):
+        printing = asyncio.create_task(_print(socket, wanted), name="tail")
+        stopping = asyncio.create_task(stop.wait(), name="stop")
+        try:
+            await asyncio.wait({printing, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopping.cancel()
+            printing.cancel()
+            await asyncio.wait({printing, stopping})
+    if not printing.cancelled():
+        printing.result()
+    return ExitCode.OK
+
+
+async def _print(socket: Path, wanted: Wanted) -> None:
+    async with aclosing(follow(socket)) as events:
+        async for line in events:
+            if wanted.takes(line) and not _write(line):
+                return
+
+
+def _write(line: bytes) -> bool:
+    """Whether there is somebody to read on. `head` has seen enough at some point: no reason to complain."""
+    try:
+        sys.stdout.buffer.write(line)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return False
+    return True
