@@ -7,7 +7,7 @@ so that it delays nobody; it sees events from the moment it connects.
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -90,7 +90,7 @@ def _remove(path: Path) -> None:
     path.unlink(missing_ok=True)
 
 
-async def follow(path: Path) -> AsyncIterator[bytes]:
+async def follow(path: Path) -> AsyncGenerator[bytes, None]:
     """Yield the events of a running `tocsin run`, line by line, until it ends. Raises TocsinError."""
     try:
         lines, requests = await asyncio.open_unix_connection(path, limit=_BEHIND)
@@ -99,10 +99,20 @@ async def follow(path: Path) -> AsyncIterator[bytes]:
             f"no events at {path}: is `tocsin run` running, with the same TOCSIN_EVENTS_SOCKET?"
         ) from error
     try:
-        while line := await lines.readline():
+        while line := await _next_line(lines, path):
             yield line
     finally:
         requests.close()
+
+
+async def _next_line(lines: asyncio.StreamReader, path: Path) -> bytes:
+    """The next event; empty at the end of the run."""
+    try:
+        return await lines.readline()
+    except ConnectionError as error:
+        raise TocsinError(f"events at {path}: too slow to follow, `tocsin run` let this reader go") from error
+    except ValueError as error:
+        raise TocsinError(f"events at {path}: an event is longer than {_BEHIND} bytes") from error
 
 
 async def _is_served(path: Path) -> bool:

@@ -4,11 +4,59 @@ from typing import Annotated
 
 import typer
 
-from cli.options import PLAIN_HELP, Engine, TestFormat
+from cli.options import PLAIN_HELP, Database, Engine, ListFormat, ShowFormat, TestFormat
 
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=PLAIN_HELP, help="See what is loaded and whether it works."
 )
+
+
+Clusters = Annotated[
+    list[str] | None, typer.Option("--cluster", metavar="NAME", help="In this cluster. May be repeated.")
+]
+
+
+@app.command("list")
+def list_(
+    *,
+    cluster: Clusters = None,
+    output: Annotated[ListFormat, typer.Option("--output", "-o", help="Format.")] = ListFormat.TABLE,
+    db: Database = None,
+) -> None:
+    """List the policies that are loaded, whether they work, and how often they are violated.
+
+    What is loaded is what `tocsin run`, or a `tocsin scan` with --db, read last.
+
+    \b
+    Examples:
+      tocsin policies list
+      tocsin policies list --db sqlite:///audit.db -o wide
+    """
+    from cli.invoke import finish
+    from cli.policies import list_ as run
+
+    finish(run(tuple(cluster or ()), output, db=db))
+
+
+@app.command("show")
+def show(
+    *,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Of a policy.")],
+    cluster: Clusters = None,
+    output: Annotated[ShowFormat, typer.Option("--output", "-o", help="Format.")] = ShowFormat.TABLE,
+    db: Database = None,
+) -> None:
+    """Show one policy: the engine it got or why it has none, what it reads, what the linter says.
+
+    \b
+    Examples:
+      tocsin policies show no-privileged
+      tocsin policies show no-privileged -o yaml
+    """
+    from cli.invoke import finish
+    from cli.policies import show as run
+
+    finish(run(name, tuple(cluster or ()), output, db=db))
 
 
 @app.command("test")

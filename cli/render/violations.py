@@ -159,7 +159,8 @@ def _explained(violation: Violation) -> Iterator[str]:
 def _next(violation: Violation) -> Iterator[str]:
     if violation.resolved_at is None:
         yield _where_to_fix(violation)
-    yield f"what the policy wants: tocsin policies show {violation.policy}"
+    if violation.resolution != "policy_deleted":
+        yield f"see the policy: tocsin policies show {violation.policy}"
 
 
 def _where_to_fix(violation: Violation) -> str:

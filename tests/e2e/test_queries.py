@@ -1,0 +1,175 @@
+"""Questions to a database that a scan wrote: `violations`, `policies`, `db`, as a user asks them.
+
+Not covered: every filter and order (`tests/integration/sink`), a run that goes on (`test_run`).
+"""
+
+import csv
+import io
+import sqlite3
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.e2e.command import NOT_PRIVILEGED, Ran, pod, policy, tocsin, write
+
+DB = "sqlite:///audit.db"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write(tmp_path / "deploy" / "pods.yaml", pod("good"), pod("bad", privileged=True))
+    write(
+        tmp_path / "policies.yaml",
+        policy("no-privileged", NOT_PRIVILEGED, mode="enforce"),
+        policy("broken", "isCompliant { nosuch(1) }"),
+    )
+    tocsin(tmp_path, "scan", "deploy", "-p", "policies.yaml", "--db", DB)
+    return tmp_path
+
+
+def _ask(folder: Path, *words: str) -> Ran:
+    return tocsin(folder, *words, "--db", DB)
+
+
+def test_violations_are_listed_as_a_table_with_their_ids(folder: Path) -> None:
+    ran = _ask(folder, "violations", "list")
+    header, line = ran.out.splitlines()
+    assert header.split() == ["ID", "NAMESPACE", "KIND", "NAME", "POLICY", "MODE", "AGE", "MESSAGE"]
+    cells = line.split(None, 7)
+    assert cells[1:6] == ["default", "Pod", "bad", "no-privileged", "enforce"]
+    assert cells[7] == "container web is privileged"
+    assert (ran.code, ran.err) == (0, "")
+
+
+def test_json_yaml_csv_and_names_say_the_same(folder: Path) -> None:
+    (item,) = _ask(folder, "violations", "list", "-o", "json").report
+    assert item["resource"] == {"apiVersion": "v1", "kind": "Pod", "namespace": "default", "name": "bad"}
+    assert (item["resolvedAt"], item["file"], item["images"]) == (None, "deploy/pods.yaml", ["nginx"])
+    assert yaml.safe_load(_ask(folder, "violations", "list", "-o", "yaml").out) == [item]
+    (record,) = csv.DictReader(io.StringIO(_ask(folder, "violations", "list", "-o", "csv").out))
+    assert (record["id"], record["message"]) == (item["id"], item["message"])
+    assert _ask(folder, "violations", "list", "-o", "name").out == f"{item['id']}\n"
+
+
+@pytest.mark.parametrize(
+    ("output", "empty"), [("table", ""), ("json", "[]\n"), ("yaml", "[]\n"), ("name", "")]
+)
+def test_nothing_found_is_said_on_stderr_and_is_no_failure(folder: Path, output: str, empty: str) -> None:
+    ran = _ask(folder, "violations", "list", "-n", "nowhere", "-o", output)
+    assert (ran.code, ran.out, ran.err) == (0, empty, "No open violations.\n")
+
+
+def test_a_limit_that_cut_the_list_is_said(folder: Path) -> None:
+    assert "--limit" in _ask(folder, "violations", "list", "--limit", "1").err
+
+
+def test_a_violation_is_shown_by_the_first_characters_of_its_id(folder: Path) -> None:
+    identity = _ask(folder, "violations", "list", "-o", "name").out.strip()
+    ran = _ask(folder, "violations", "show", identity[:4].upper())
+    shown = {name: value for name, _, value in (line.partition(":") for line in ran.out.splitlines())}
+    assert shown["Violation"].strip() == identity
+    assert shown["Policy"].strip() == "no-privileged"
+    assert "tocsin scan deploy/pods.yaml" in shown["Next"]
+    assert _ask(folder, "violations", "show", identity, "-o", "json").report["id"] == identity
+
+
+def test_an_id_that_is_nobodys_and_one_that_is_several_are_wrong_usage(folder: Path) -> None:
+    assert _ask(folder, "violations", "show", "nobody").code == 2
+    write(folder / "deploy" / "more.yaml", *(pod(f"bad-{number}", privileged=True) for number in range(20)))
+    tocsin(folder, "scan", "deploy", "-p", "policies.yaml", "--db", DB)
+    ids = _ask(folder, "violations", "list", "-o", "name").out.split()
+    first = next(each[0] for each in ids if sum(other[0] == each[0] for other in ids) > 1)
+    ran = _ask(folder, "violations", "show", first)
+    assert ran.code == 2
+    assert "several violations" in ran.err
+
+
+def test_policies_are_listed_with_what_is_wrong_with_them(folder: Path) -> None:
+    header, broken, good = _ask(folder, "policies", "list").out.splitlines()
+    assert header.split()[:4] == ["NAME", "MODE", "STATUS", "ENGINE"]
+    assert broken.split()[:3] == ["broken", "warn", "invalid"]
+    assert "nosuch" in broken
+    assert good.split()[:3] == ["no-privileged", "enforce", "ready"]
+    assert _ask(folder, "policies", "list", "-o", "name").out.split() == ["broken", "no-privileged"]
+
+
+def test_a_policy_is_shown_with_its_engine_or_why_it_has_none(folder: Path) -> None:
+    broken = _ask(folder, "policies", "show", "broken", "-o", "json").report
+    assert "nosuch" in broken["error"]
+    assert (broken["engine"], broken["errors"]) == (None, 2)
+    assert broken["refusals"]
+    good = yaml.safe_load(_ask(folder, "policies", "show", "no-privileged", "-o", "yaml").out)
+    assert (good["error"], good["violations"]) == (None, 1)
+    assert "Engine:" in _ask(folder, "policies", "show", "no-privileged").out
+    assert _ask(folder, "policies", "show", "nobody").code == 2
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("violations", "list"), ("violations", "show", "a"), ("policies", "list"), ("db", "current")],
+)
+def test_without_a_database_the_commands_that_make_one_are_named(tmp_path: Path, words: list[str]) -> None:
+    ran = tocsin(tmp_path, *words, "--db", "sqlite:///none.db")
+    assert (ran.code, ran.out, len(ran.errors)) == (3, "", 1)
+    assert "none.db" in ran.err
+    assert "tocsin run" in ran.err
+    assert not (tmp_path / "none.db").exists()
+
+
+def test_a_file_that_is_no_database_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "audit.db").write_text("not at all\n" * 100)
+    ran = _ask(tmp_path, "violations", "list")
+    assert (ran.code, len(ran.err.splitlines())) == (3, 1)
+    assert "not a SQLite database" in ran.err
+
+
+def test_a_database_without_tables_says_how_to_make_them(tmp_path: Path) -> None:
+    sqlite3.connect(tmp_path / "audit.db").executescript("CREATE TABLE other (id)").connection.close()
+    ran = _ask(tmp_path, "violations", "list")
+    assert ran.code == 3
+    assert "tocsin db upgrade --db sqlite:///audit.db" in ran.err
+    assert _ask(tmp_path, "db", "upgrade").code == 0
+    assert _ask(tmp_path, "violations", "list").code == 0
+
+
+def test_a_database_of_a_newer_release_is_left_alone(folder: Path) -> None:
+    connection = sqlite3.connect(folder / "audit.db")
+    connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.commit()
+    connection.close()
+    for words in (("violations", "list"), ("db", "upgrade"), ("db", "current")):
+        ran = _ask(folder, *words)
+        assert ran.code == 3
+        assert "newer" in ran.err
+    assert tocsin(folder, "scan", "deploy", "-p", "policies.yaml", "--db", DB).code == 3
+
+
+def test_a_locked_database_is_one_line(folder: Path) -> None:
+    connection = sqlite3.connect(folder / "audit.db")
+    connection.execute("PRAGMA locking_mode=EXCLUSIVE")
+    connection.execute("BEGIN EXCLUSIVE")
+    ran = _ask(folder, "db", "upgrade")
+    connection.close()
+    assert (ran.code, len(ran.err.splitlines())) == (3, 1)
+    assert "locked" in ran.err
+
+
+def test_upgrading_twice_is_upgrading_once(tmp_path: Path) -> None:
+    first, second = (_ask(tmp_path, "db", "upgrade") for _ in range(2))
+    assert (first.code, second.code) == (0, 0)
+    assert "none -> " in first.err
+    assert "already" in second.err
+    assert _ask(tmp_path, "db", "current").out.strip().isalnum()
+
+
+def test_without_a_run_there_are_no_events_to_follow(tmp_path: Path) -> None:
+    ran = tocsin(tmp_path, "events", "tail")
+    assert (ran.code, ran.out) == (3, "")
+    assert "tocsin run" in ran.err
+
+
+def test_a_date_that_is_none_is_wrong_usage(folder: Path) -> None:
+    ran = _ask(folder, "violations", "list", "--since", "yesterday-ish")
+    assert ran.code == 2
+    assert "7d" in ran.err
