@@ -11,14 +11,13 @@ from cli.event_stream import EventStream
 from cli.render.text import counted
 from cli.ring import TOPICS as RUNG
 from cli.ring import Ring
-from cli.wire import Embedded, now, policy_paths, store_for
+from cli.wire import Embedded, known_to, now, policy_paths, store_for
 from pipeline.errors import ExitCode, UsageError
 from pipeline.events import Topic
 from pipeline.service import run_parts, stop_on_signals
 from pipeline.settings import Settings, load_settings
 from pipeline.settings_types import EngineChoice
-from sink.store import Store
-from watcher.follow import Known, follow
+from watcher.follow import follow
 from watcher.summary import Summary
 
 
@@ -55,7 +54,7 @@ async def _run(options: RunOptions, settings: Settings, stop: asyncio.Event) -> 
         bus, stream = embedded.bus, EventStream()
         streamed = await stack.enter_async_context(bus.consume("events", STREAMED))
         rung = await stack.enter_async_context(bus.consume("ring", RUNG))
-        known = await _known(store, settings.cluster)
+        known = await known_to(store, settings.cluster)
         bell = Ring(sys.stdout, embedded.ringing)
         await stack.enter_async_context(stream.listening(settings.events_socket))
 
@@ -85,15 +84,6 @@ async def _run(options: RunOptions, settings: Settings, stop: asyncio.Event) -> 
             **embedded.parts,
         }
         await run_parts(parts, stop, settings.grace)
-
-
-async def _known(store: Store, cluster: str) -> Known:
-    """What the database says that earlier runs published."""
-    return Known(
-        resources=await store.known_resources(cluster),
-        policies=await store.known_policies(cluster),
-        failures=await store.known_source_errors(cluster),
-    )
 
 
 def _say_first_look() -> Callable[[Summary], None]:

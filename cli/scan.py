@@ -12,13 +12,14 @@ from cli.render.report import say_passed_over, write_report
 from cli.report.collector import TOPICS, Collector
 from cli.report.exitcode import exit_code
 from cli.report.model import ScanReport
-from cli.wire import Embedded, now, policy_paths, store_for
+from cli.wire import Embedded, known_to, now, policy_paths, store_for
 from pipeline.errors import ExitCode, UsageError
-from pipeline.events import Topic
+from pipeline.events import Topic, policy_name
 from pipeline.service import run_parts, stop_on_signals
 from pipeline.settings import Settings, load_settings
 from pipeline.settings_types import EngineChoice
 from watcher.app import publish_manifests, publish_policies
+from watcher.known import Remainders
 from watcher.summary import Summary
 
 _GC_THRESHOLD = 50_000
@@ -73,15 +74,22 @@ async def _audit(
     summaries: list[Summary] = []
     async with AsyncExitStack() as stack:
         store = await store_for(settings, stack) if settings.db_given else None
-        embedded = await stack.enter_async_context(Embedded.start(settings, store))
+        embedded = await stack.enter_async_context(Embedded.start(settings, store, once=True))
         reports = await stack.enter_async_context(embedded.bus.consume("report", TOPICS))
         advance = stack.enter_context(counting())
 
+        policies = policy_paths(options.policies)
+        known = await known_to(store, settings.cluster)
+        left = Remainders(settings.cluster, known, options.paths, policies)
+
         async def source(stop: asyncio.Event) -> None:
             bus, group = embedded.bus, settings.source
-            summaries.append(await publish_policies(policy_paths(options.policies), bus, group, now))
+            loaded = await publish_policies(policies, bus, group, now, stop, left)
             await bus.seal(Topic.POLICIES)
-            summaries.append(await publish_manifests(options.paths, bus, group, now, stop, advance))
+            if not loaded.unreadable:  # else no verdict is over: a policy may be where nobody could look
+                embedded.state.keep_only({policy_name(key) for key in left.policies.kept})
+            summaries.append(loaded)
+            summaries.append(await publish_manifests(options.paths, bus, group, now, stop, advance, left))
             await bus.seal(Topic.RESOURCES)
             await bus.seal(Topic.DEADLETTERS)
 

@@ -16,6 +16,7 @@ from evaluator.state import State
 from pipeline.bus_memory import MemoryBus
 from pipeline.service import Part
 from pipeline.settings import Settings
+from watcher.known import Known
 
 if TYPE_CHECKING:
     from sink.store import Store
@@ -38,24 +39,40 @@ async def store_for(settings: Settings, stack: AsyncExitStack) -> "Store":
     return await stack.enter_async_context(Store.open(settings.db, create=True))
 
 
+async def known_to(store: "Store | None", cluster: str) -> Known:
+    """What the database says that earlier runs published."""
+    if store is None:
+        return Known()
+    return Known(
+        resources=await store.known_resources(cluster),
+        policies=await store.known_policies(cluster),
+        failures=await store.known_source_errors(cluster),
+    )
+
+
 @dataclass(slots=True)
 class Embedded:
     """Bus, evaluator and sink, wired; the source is the caller's."""
 
     bus: MemoryBus
+    state: State
     parts: dict[str, Part] = field(default_factory=dict)
     ringing: set[str] = field(default_factory=set)
     """Keys of the verdicts of earlier runs that are no pass."""
 
     @classmethod
     @asynccontextmanager
-    async def start(cls, settings: Settings, store: "Store | None") -> AsyncIterator[Self]:
-        """Subscribe every stage before anything is published. Without a store nothing is remembered."""
-        bus = MemoryBus()
-        embedded = cls(bus)
+    async def start(
+        cls, settings: Settings, store: "Store | None", *, once: bool = False
+    ) -> AsyncIterator[Self]:
+        """Subscribe every stage before anything is published. Without a store nothing is remembered.
+
+        `once`: for a scan.
+        """
+        bus, state = MemoryBus(), State(remember=store is not None, once=once)
+        embedded = cls(bus, state)
         async with AsyncExitStack() as stack:
             pool = await stack.enter_async_context(WorkerPool(settings.evaluator))
-            state = State(remember=store is not None)
             evaluator = Evaluator(settings.evaluator, pool, state, now)
             consumer = await stack.enter_async_context(bus.consume(EVALUATOR_GROUP, EVALUATOR_TOPICS))
             embedded.parts["evaluator"] = lambda _: evaluator.run(consumer, bus)

@@ -31,6 +31,7 @@ from pipeline.events import (
     Topic,
     Withdrawal,
     policy_key,
+    policy_name,
     source_of,
 )
 from pipeline.settings import EvaluatorSettings
@@ -151,15 +152,17 @@ class Evaluator:
         left = [
             (key, last)
             for key, last in state.verdicts_of(item.key)
-            if last.policy.name not in still and only in ("", last.policy.name)
+            if last.policy.name not in still
+            and (only == last.policy.name or (not only and state.is_over(last.policy.name)))
         ]
         reason = Withdrawal.POLICY_CHANGED if only else Withdrawal.OUT_OF_SCOPE
         yield from withdraw(state, item.key, left, reason, now)
 
     async def _policy_event(self, record: Record, publisher: Publisher, group: asyncio.TaskGroup) -> None:
         """Load or drop a policy, and judge every resource remembered by it."""
-        name = record.key.split("/", 1)[1]
+        name = policy_name(record.key)
         applied = record.event.data if record.event else None
+        self._state.heard_of(name)
         if isinstance(applied, PolicyApplied):
             loaded, checked = await load(applied, self._pool, self._settings.engine)
             await publisher.publish([_checked_record(checked, self._clock())])

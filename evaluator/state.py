@@ -1,17 +1,19 @@
 """What an evaluator remembers: policies, resources, and the last verdict of each key.
 
-A scan sees each resource once and remembers nothing of it; a continuous run
-remembers, so that a changed policy is evaluated on everything, a verdict that did
-not change is not told again, and what is gone is withdrawn.
+A continuous run remembers, so that a changed policy is evaluated on everything, a
+verdict that did not change is not told again, and what is gone is withdrawn. A scan
+sees each resource once, after all policies: it needs verdicts at most, and tells
+each, news or not, for its report is of everything.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
+from evaluator.evaluation import NO_MATCHING_POLICY
 from evaluator.loading import LoadedPolicy
 from pipeline.events import (
     Image,
@@ -57,18 +59,21 @@ def fingerprint(verdict: Verdict) -> bytes:
 
 
 class State:
-    """In memory, for one evaluator. `remember` is False in a scan."""
+    """In memory, for one evaluator. `remember`: verdicts, and resources unless it is a scan's (`once`)."""
 
-    def __init__(self, *, remember: bool) -> None:
+    def __init__(self, *, remember: bool, once: bool = False) -> None:
         self.policies: dict[str, LoadedPolicy] = {}
+        self.tells_all = once
         self._remember = remember
+        self._once = once
+        self._unheard: set[str] = set()
         self._resources: dict[str, bytes] = {}
         self._verdicts: dict[str, dict[str, LastVerdict]] = {}
         self._withdrawn: dict[str, dict[str, str]] = {}
 
     def put_resource(self, key: str, applied: ResourceApplied) -> None:
         """Remember a resource under its key on the log."""
-        if self._remember:
+        if self._remember and not self._once:
             self._resources[key] = _encoder.encode(applied)
 
     def drop_resource(self, key: str) -> None:
@@ -102,9 +107,23 @@ class State:
         ]
 
     def restore(self, verdict_key: str, event_id: str, verdict: Verdict) -> None:
-        """Remember a verdict of an earlier run."""
+        """Remember a verdict of an earlier run. It stays until its policy is heard of."""
+        if verdict.policy.name != NO_MATCHING_POLICY.name:
+            self._unheard.add(verdict.policy.name)
         key = resource_key(verdict.cluster, verdict.resource.uid)
         self.put_verdict(key, verdict_key, event_id, verdict)
+
+    def heard_of(self, policy: str) -> None:
+        """An event said what became of this policy."""
+        self._unheard.discard(policy)
+
+    def keep_only(self, policies: Collection[str]) -> None:
+        """Of the policies not heard of, these may still be there; the verdicts of the others are over."""
+        self._unheard.intersection_update(policies)
+
+    def is_over(self, policy: str) -> bool:
+        """Whether a verdict ends when its policy says nothing of the resource any more."""
+        return policy not in self._unheard
 
     def put_verdict(self, resource_key: str, verdict_key: str, event_id: str, verdict: Verdict) -> None:
         """Remember a verdict as the last of its key; of a withdrawn one, its id."""

@@ -1,7 +1,7 @@
 """From findings to events: what is new since the last verdict of each key. Pure.
 
-Only a verdict that differs from the last one is told; what no longer holds is
-withdrawn with the reason.
+Only a verdict that differs from the last one is told (by a scan, every one); what no
+longer holds is withdrawn with the reason.
 """
 
 from collections.abc import Iterable, Iterator
@@ -36,9 +36,11 @@ def tell(
         verdict = _verdict(applied, finding, Change.NEW, now)
         if last is not None:
             kind = change(last.outcome, verdict.outcome, same=last.fingerprint == fingerprint(verdict))
-            if kind is Change.NONE:
-                continue
             verdict = _verdict(applied, finding, kind, now)
+            if kind is Change.NONE:
+                if state.tells_all:  # the same decision has the same id: whoever knows it passes it over
+                    yield _record(key, last.event_id, verdict)
+                continue
         event_id = verdict_id(
             key=key,
             previous_id=state.previous_id(resource_key, key),

@@ -274,6 +274,11 @@ def policy_key(cluster: str, name: str) -> str:
     return f"{cluster}/{name}"
 
 
+def policy_name(key: str) -> str:
+    """The policy's name in its key."""
+    return key.partition("/")[2]
+
+
 def verdict_key(cluster: str, uid: str, policy: str, image: str = "") -> str:
     """Key of a verdict on the log; with the image where the verdict is of one image."""
     return f"{cluster}/{uid}/{policy}/{image}" if image else f"{cluster}/{uid}/{policy}"

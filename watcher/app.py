@@ -2,7 +2,9 @@
 
 Paths that the user named and that cannot be read are in `Summary.unreadable`;
 everything wrong inside files is counted in `Summary.failures`. Both are published
-as SourceFailed on the dead letters, and nothing of it stops the rest.
+as SourceFailed on the dead letters, and nothing of it stops the rest. What earlier
+runs left of the same paths and is gone, or mended, gets its tombstone
+(docs/decisions/0006): `left` is counted down.
 """
 
 import asyncio
@@ -10,13 +12,15 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 
 from pipeline.bus import Publisher, Record
+from pipeline.events import Topic, policy_key, resource_key
 from pipeline.settings import SourceSettings
+from watcher.known import Remainders
 from watcher.manifests import Listing, ManifestFile, find
 from watcher.objects import POLICY_KIND, PassedOver
 from watcher.policies import choose
 from watcher.pump import Pump
 from watcher.reading import EndOfFile, Found, FoundPolicy, FoundResource, read_files
-from watcher.records import Failure, failure_record, policy_record, resource_record
+from watcher.records import Failure, failure_record, policy_record, resource_record, tombstone
 from watcher.summary import Summary, Tally
 
 Clock = Callable[[], datetime]
@@ -47,13 +51,14 @@ async def publish_policies(
     settings: SourceSettings,
     clock: Clock,
     stop: asyncio.Event | None = None,
+    left: Remainders | None = None,
 ) -> Summary:
     """Publish every ClusterImagePolicy at these paths; other kinds are passed over."""
-    tally = Tally()
+    tally, stop, left = Tally(), stop or asyncio.Event(), left or Remainders(settings.cluster)
     listing = await asyncio.to_thread(find, paths)
-    failures = path_failures(listing, tally)
+    failures: list[Failure] = []
     found_policies: list[FoundPolicy] = []
-    async for batch in read_batches(listing.files, settings, stop or asyncio.Event(), tally):
+    async for batch in read_batches(listing.files, settings, stop, tally):
         for found in batch:
             match found:
                 case FoundPolicy():
@@ -65,11 +70,19 @@ async def publish_policies(
     choice = choose(found_policies)
     tally.policies = len(choice.used)
     tally.failures += len(choice.repeated)
-    time = clock()
-    records = [policy_record(settings.cluster, used.file, used.policy, time) for used in choice.used.values()]
-    records += [failure_record(settings.cluster, failure, time) for failure in (*failures, *choice.repeated)]
-    if records:
-        await publisher.publish(records)
+    left.listed(listing.problems)
+    left.failed(failures)
+    left.repeated(choice.repeated)
+    time, cluster = clock(), settings.cluster
+    records: list[Record] = []
+    for name, used in choice.used.items():
+        left.policies.found(policy_key(cluster, name))
+        records.append(policy_record(cluster, used.file, used.policy, time))
+    if not stop.is_set():
+        records += [tombstone(Topic.POLICIES, key) for key in left.policies.gone]
+    failures = [*path_failures(listing, tally), *failures, *choice.repeated]
+    records += [failure_record(cluster, failure, time) for failure in failures]
+    await _publish(publisher, records)
     return tally.summary()
 
 
@@ -80,16 +93,20 @@ async def publish_manifests(
     clock: Clock,
     stop: asyncio.Event,
     progress: Progress | None = None,
+    left: Remainders | None = None,
 ) -> Summary:
     """Publish every workload at these paths, as it is read; other kinds are passed over.
 
-    `stop` ends the reading at the next batch; what was read before is published.
-    `progress` is called after each batch.
+    `stop` ends the reading at the next batch; what was read before is published,
+    and nothing is gone. `progress` is called after each batch.
     """
-    tally = Tally()
+    cluster = settings.cluster
+    tally, left = Tally(), left or Remainders(cluster)
     listing = await asyncio.to_thread(find, paths)
+    left.listed(listing.problems)
+    time = clock()
     failures = path_failures(listing, tally)
-    await _publish_failures(failures, publisher, settings, clock)
+    await _publish(publisher, [failure_record(cluster, failure, time) for failure in failures])
     async for batch in read_batches(listing.files, settings, stop, tally):
         records: list[Record] = []
         time = clock()
@@ -97,28 +114,26 @@ async def publish_manifests(
             match found:
                 case FoundResource():
                     tally.resources += 1
-                    records.append(
-                        resource_record(settings.cluster, found.file, found.resource, found.uid, time)
-                    )
+                    left.resources.found(resource_key(cluster, found.uid))
+                    records.append(resource_record(cluster, found.file, found.resource, found.uid, time))
                 case FoundPolicy():
                     tally.passed_over[POLICY_KIND] += 1
                 case _:
-                    records += [
-                        failure_record(settings.cluster, failure, time) for failure in count(found, tally)
-                    ]
-        if records:
-            await publisher.publish(records)
+                    failures = count(found, tally)
+                    left.failed(failures)
+                    records += [failure_record(cluster, failure, time) for failure in failures]
+        await _publish(publisher, records)
         if progress is not None:
             progress(tally.summary())
+    if not stop.is_set():
+        gone = [tombstone(Topic.RESOURCES, key) for key in left.resources.gone]
+        await _publish(publisher, gone + [tombstone(Topic.DEADLETTERS, key) for key in left.failures.gone])
     return tally.summary()
 
 
-async def _publish_failures(
-    failures: Sequence[Failure], publisher: Publisher, settings: SourceSettings, clock: Clock
-) -> None:
-    if failures:
-        time = clock()
-        await publisher.publish([failure_record(settings.cluster, failure, time) for failure in failures])
+async def _publish(publisher: Publisher, records: Sequence[Record]) -> None:
+    if records:
+        await publisher.publish(records)
 
 
 def path_failures(listing: Listing, tally: Tally) -> list[Failure]:

@@ -7,10 +7,8 @@ its last good objects.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
-from types import MappingProxyType
 
 from pipeline.bus import Publisher
 from pipeline.events import Topic
@@ -19,21 +17,13 @@ from watcher.app import Clock
 from watcher.disk import changes
 from watcher.followed_policies import FollowedPolicies
 from watcher.followed_resources import FollowedResources
+from watcher.known import Known
 from watcher.manifests import Trouble
 from watcher.records import tombstone
 from watcher.summary import Summary, Tally
 
 RECHECK = 10.0
 """Seconds after which to look without a notice; a look at 10,000 files takes some 0.1 s."""
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What an earlier run published: keys of the log -> file they came from."""
-
-    resources: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    policies: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    failures: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
 async def follow(

@@ -77,12 +77,22 @@ def display_name(path: str) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
+def plain_path(path: str) -> str:
+    """What the path is called in events and messages."""
+    return path if path == STDIN else display_name(_plain(path))
+
+
+def _plain(path: str) -> str:
+    """`./a//b/` is `a/b`: one identity however it is written."""
+    return str(PurePath(path))
+
+
 def _find_at(path: str) -> Iterator[ManifestFile | PathProblem]:
     """Everything at one path the user named."""
     if path == STDIN:
         yield ManifestFile(STDIN, STDIN, named=True)
         return
-    path = str(PurePath(path))  # `./a//b/` is `a/b`: one identity however it is written
+    path = _plain(path)
     try:
         mode = os.stat(path).st_mode  # noqa: PTH116 - paths are text here, as users and events have them
     except (OSError, ValueError) as error:
@@ -138,15 +148,16 @@ def _walk(
     for entry in ordered:
         if entry.name.startswith("."):
             continue
+        path = _plain(entry.path)
         try:
             is_folder, is_file = entry.is_dir(), entry.is_file()
         except OSError as error:
-            yield _problem(entry.path, error, named=False)
+            yield _problem(path, error, named=False)
             continue
         if is_folder:
-            yield from _walk(entry.path, named=False, above=above | {identity})
+            yield from _walk(path, named=False, above=above | {identity})
         elif is_file and entry.name.lower().endswith(SUFFIXES):
-            yield ManifestFile(entry.path, display_name(entry.path), named=False)
+            yield ManifestFile(path, display_name(path), named=False)
 
 
 def _problem(path: str, error: Exception, *, named: bool) -> PathProblem:

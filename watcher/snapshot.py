@@ -56,7 +56,16 @@ class Snapshot:
 
 def is_below(name: str, paths: Sequence[str]) -> bool:
     """Whether a file is one of these paths, or in one of these folders."""
-    return any(name == path or name.startswith(path.rstrip("/") + "/") for path in paths)
+    return any(name == path or name.startswith(_folder(path)) or _is_here(name, path) for path in paths)
+
+
+def _folder(path: str) -> str:
+    return path.rstrip("/") + "/"
+
+
+def _is_here(name: str, path: str) -> bool:
+    """Whether the path is the working directory, whose files are named without it."""
+    return path == "." and name != STDIN and not name.startswith(("/", "../"))
 
 
 def _signature(file: ManifestFile) -> _Signature | None:

@@ -1,0 +1,88 @@
+"""What earlier runs left on the log, and what a scan of some paths has to say of it. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from watcher.manifests import PathProblem, Trouble, plain_path
+from watcher.records import Failure
+from watcher.snapshot import is_below
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What an earlier run published: keys of the log -> file they came from."""
+
+    resources: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    policies: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    failures: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+
+class Remainder:
+    """Keys that were known from some paths and have not been found again.
+
+    A file that could not be read in full, and all below a folder that could not
+    be read, may still hold what was known from there: it is `kept`, not `gone`.
+    """
+
+    def __init__(self, known: Mapping[str, str], paths: Iterable[str]) -> None:
+        places = [plain_path(path) for path in paths]
+        self._files = {key: file for key, file in known.items() if is_below(file, places)}
+        self._unsure: set[str] = set()
+
+    def found(self, key: str) -> None:
+        """It is still there."""
+        self._files.pop(key, None)
+
+    def unsure(self, file: str) -> None:
+        """Nobody can say what is in this file, or folder."""
+        self._unsure.add(file)
+
+    @property
+    def gone(self) -> list[str]:
+        """Keys that are not there any more."""
+        kept = set(self.kept)
+        return [key for key in self._files if key not in kept]
+
+    @property
+    def kept(self) -> list[str]:
+        """Keys that may be there, but could not be seen."""
+        unsure = tuple(self._unsure)
+        return [key for key, file in self._files.items() if is_below(file, unsure)] if unsure else []
+
+
+class Remainders:
+    """What a scan of these paths has not found again of what was known."""
+
+    def __init__(
+        self,
+        cluster: str,
+        known: Known | None = None,
+        manifest_paths: Sequence[str] = (),
+        policy_paths: Sequence[str] = (),
+    ) -> None:
+        known = known or Known()
+        self.resources = Remainder(known.resources, manifest_paths)
+        self.policies = Remainder(known.policies, policy_paths)
+        self.failures = Remainder(known.failures, [*manifest_paths, *policy_paths])
+        self._cluster = cluster
+
+    def listed(self, problems: Iterable[PathProblem]) -> None:
+        """Paths that could not be listed. What was known below one that is not there is gone."""
+        for problem in problems:
+            self.failures.found(Failure.of_path(problem).key(self._cluster))
+            if problem.trouble is Trouble.UNREADABLE:
+                for remainder in (self.resources, self.policies, self.failures):
+                    remainder.unsure(problem.path)
+
+    def failed(self, failures: Iterable[Failure]) -> None:
+        """Files that could not be read in full."""
+        for failure in failures:
+            self.failures.found(failure.key(self._cluster))
+            self.resources.unsure(failure.file)
+            self.policies.unsure(failure.file)
+
+    def repeated(self, failures: Iterable[Failure]) -> None:
+        """Policies that have no place beside another of their name."""
+        for failure in failures:
+            self.failures.found(failure.key(self._cluster))
