@@ -18,7 +18,7 @@ from evaluator.policies.matching import matching_images, unmatched_images
 from evaluator.policies.model import Rego
 from evaluator.policies.resources import workload_of
 from evaluator.rego.engine import Undefined, Value
-from evaluator.rego.pool import Answer, Failure, Module, Question
+from evaluator.rego.questions import Answer, Failure, Module, Question
 from pipeline.errors import DocumentError, EvaluationError
 from pipeline.events import Image, Mode, Outcome, PolicyRef, ResourceApplied
 from pipeline.settings_types import UnmatchedImages

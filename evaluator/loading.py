@@ -6,7 +6,7 @@ from evaluator.policies.model import Policy
 from evaluator.policies.reading import InvalidPolicyError
 from evaluator.policies.validation import parse, policy_ref
 from evaluator.rego.choice import Choice, choose
-from evaluator.rego.pool import Module, WorkerPool
+from evaluator.rego.questions import Compiles, Module
 from pipeline.events import PolicyApplied, PolicyChecked
 from pipeline.settings_types import EngineChoice
 
@@ -26,7 +26,7 @@ class LoadedPolicy:
 
 
 async def load(
-    applied: PolicyApplied, pool: WorkerPool, engine: EngineChoice
+    applied: PolicyApplied, compiler: Compiles, engine: EngineChoice
 ) -> tuple[LoadedPolicy | None, PolicyChecked]:
     """Parse, validate and compile. None for a policy whose fields are not valid: it matches nothing."""
     try:
@@ -35,7 +35,7 @@ async def load(
         return None, PolicyChecked(
             cluster=applied.cluster, policy=policy_ref(applied), file=applied.file, error=str(error)
         )
-    choice = await _compile(policy, pool, engine)
+    choice = await _compile(policy, compiler, engine)
     checked = PolicyChecked(
         cluster=applied.cluster,
         policy=policy.ref,
@@ -49,11 +49,11 @@ async def load(
     return LoadedPolicy(policy, choice.module, problem), checked
 
 
-async def _compile(policy: Policy, pool: WorkerPool, engine: EngineChoice) -> Choice:
+async def _compile(policy: Policy, compiler: Compiles, engine: EngineChoice) -> Choice:
     """Only text that is Rego and at hand can be compiled; the rest is `unsupported` already."""
     if policy.rego is None or not policy.rego.text or policy.rego.type != "rego":
         return Choice()
-    return await choose(pool, engine, policy.rego.text)
+    return await choose(compiler, engine, policy.rego.text)
 
 
 def _located(choice: Choice) -> str:

@@ -43,7 +43,9 @@ class EvaluatorSettings:
     evaluation_deadline: float
     compile_deadline: float
     memory_limit: int
+    answer_limit: int
     quarantine_after: int
+    quarantine_cool_down: float
     unmatched_images: UnmatchedImages
 
 
@@ -91,6 +93,16 @@ class Settings(BaseSettings):
     )
     quarantine_after: int = Field(
         default=3, ge=1, description="Crashes or hangs after which a policy is set aside until it changes."
+    )
+    quarantine_cool_down: float = Field(
+        default=600.0,
+        gt=0,
+        description="Seconds until a policy set aside is tried again: a machine may have been overloaded.",
+    )
+    answer_limit_kib: int = Field(
+        default=1024,
+        ge=1,
+        description="KiB one policy may answer about one document; usual are hundreds of bytes.",
     )
     unmatched_images: UnmatchedImages = Field(
         default=UnmatchedImages.IGNORE,
@@ -142,7 +154,9 @@ class Settings(BaseSettings):
             evaluation_deadline=self.evaluation_deadline,
             compile_deadline=self.compile_deadline,
             memory_limit=self.memory_limit_mib * 2**20,
+            answer_limit=self.answer_limit_kib * 2**10,
             quarantine_after=self.quarantine_after,
+            quarantine_cool_down=self.quarantine_cool_down,
             unmatched_images=self.unmatched_images,
         )
 

@@ -11,18 +11,28 @@ import resource
 import signal
 import sys
 
+from evaluator.rego import seccomp
+
 _PR_SET_PDEATHSIG = 1
 _OPEN_FILES = 64
+_FILE_BYTES = 64 * 2**20
+"""Of a file written: regopy writes its plan, a few MiB at most."""
 
 
-def close_doors() -> None:
-    """No core dumps, few files, no children; the kernel ends us when the owner ends."""
+def close_doors() -> bool:
+    """No core dumps, few and small files, no network; the kernel ends us when the owner ends.
+
+    Returns whether the network is gone: where the platform cannot take it away, that no
+    built-in which uses it passes the guards has to do.
+    """
     _lower(resource.RLIMIT_CORE, 0)
     _lower(resource.RLIMIT_NOFILE, _OPEN_FILES)
+    _lower(resource.RLIMIT_FSIZE, _FILE_BYTES)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the owner's to handle
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    return seccomp.refuse_calls()
 
 
 def free_memory() -> None:

@@ -1,4 +1,4 @@
-"""Guards on a policy's text that hold for every engine. Pure.
+"""Guards on policies and documents that hold for every engine. Pure.
 
 Sizes and nesting are capped before any parser sees the text: 3,000 nested
 brackets keep regorus busy for minutes, and deep nesting crashes regopy. What no
@@ -6,9 +6,10 @@ policy may call is refused: answers must not depend on the network or on the
 process that evaluates.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 
-from evaluator.rego.engine import CompileError, RefusalError
+from evaluator.rego.engine import CompileError, EngineError, RefusalError
 from evaluator.rego.tokens import Kind, tokenize
 
 MAX_TEXT_BYTES = 256 * 1024
@@ -19,6 +20,14 @@ MAX_NESTING = 64
 
 MAX_LINE = 4096
 """Characters of one line."""
+
+MAX_DOCUMENT_BYTES = 16 * 2**20
+"""An object of the largest size an API server accepts (3 MiB), its metadata given twice, and room."""
+
+MAX_DOCUMENT_DEPTH = 500
+"""Arrays and objects inside each other. Real ones stay below 30; regopy crashes at a few thousand."""
+
+_NO_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*"|[^"\[\]{}]+', re.DOTALL)
 
 FORBIDDEN_CALLS: Mapping[str, str] = {
     "http.send": "reads the network",
@@ -48,6 +57,21 @@ def check_text(text: str) -> None:
                 )
         elif token.kind is Kind.CLOSE:
             depth -= 1
+
+
+def check_document(document: bytes) -> None:
+    """Raise EngineError where an input document (JSON) is too large or too deep for an engine."""
+    if len(document) > MAX_DOCUMENT_BYTES:
+        raise EngineError(
+            f"the input document is {len(document)} bytes long; at most {MAX_DOCUMENT_BYTES} are evaluated"
+        )
+    if document.count(b"[") + document.count(b"{") <= MAX_DOCUMENT_DEPTH:
+        return  # nearly all: too few brackets to be too deep
+    depth = 0
+    for byte in _NO_BRACKET.sub(b"", document):
+        depth += 1 if byte in b"[{" else -1
+        if depth > MAX_DOCUMENT_DEPTH:
+            raise EngineError(f"the input document is more than {MAX_DOCUMENT_DEPTH} levels deep")
 
 
 def check_calls(called: Iterable[str], known: Iterable[str]) -> None:

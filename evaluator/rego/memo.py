@@ -7,23 +7,14 @@ Only answers are remembered, never failures.
 
 from collections.abc import Sequence
 from hashlib import blake2b
-from typing import Protocol
 
 from evaluator.rego.engine import Value
-from evaluator.rego.pool import Answer, Failure, Module, Question
+from evaluator.rego.questions import Answer, Evaluates, Failure, Module, Question
 
 _SHORT = 1024
 """Bytes of an answer that may be remembered."""
 
 _Key = tuple[bytes, int]
-
-
-class Evaluates(Protocol):
-    """What answers questions: the pool, or this in front of it."""
-
-    async def evaluate(self, questions: Sequence[Question]) -> list[list[Answer]]:
-        """Answer each question, policy by policy, in the order asked."""
-        ...
 
 
 class Memo:

@@ -3,52 +3,28 @@
 A policy that hangs, aborts or eats memory kills its worker. The first question
 the worker left unanswered names the culprit: it gets an error, the worker is
 replaced, and everything behind it is asked again. A policy that does so too
-often is set aside until its text changes.
+often is set aside (`quarantine`).
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from types import TracebackType
 from typing import Self
 
 from evaluator.rego.engine import CompileError, EngineName, RefusalError, Undefined, Value
-from evaluator.rego.process import Death, WorkerProcess
-from evaluator.rego.protocol import Answered, Compile, Compiled, Evaluate, Reply, Request
+from evaluator.rego.process import Death, WorkerProcess, limits_of
+from evaluator.rego.protocol import Answered, Compile, Compiled, Evaluate, Forget, Reply, Request
+from evaluator.rego.quarantine import Quarantine
+from evaluator.rego.questions import Answer, Failure, Module, Question, new_ref
 from pipeline.settings import EvaluatorSettings
 
 _KILLED_FROM_OUTSIDE = 3
 """Times that a batch is asked again when its worker is killed by somebody else."""
 
-
-@dataclass(frozen=True, slots=True)
-class Module:
-    """A policy's text for one engine, as the pool knows it."""
-
-    ref: int
-    engine: EngineName
-    text: str
-    pure: bool = False
-    """Whether its answer depends on nothing but the input document."""
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Why there is no answer."""
-
-    reason: str
-
-
-Answer = Value | Undefined | Failure
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """Evaluate some modules on one input document (JSON)."""
-
-    document: bytes
-    modules: tuple[Module, ...]
+_MODULES_KEPT = 1024
+"""Compiled modules one worker keeps: changed and deleted policies must not pile up in it."""
 
 
 @dataclass(slots=True)
@@ -60,7 +36,8 @@ class _Batch:
 @dataclass(slots=True)
 class _Worker:
     process: WorkerProcess | None = None
-    loaded: set[int] = field(default_factory=set)
+    loaded: dict[int, None] = field(default_factory=dict)
+    """Modules it has compiled, those of the latest batch last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +61,7 @@ class WorkerPool:
         self._tasks: list[asyncio.Task[None]] = []
         self._compiler = _Worker()
         self._compiling = asyncio.Lock()
-        self._crashes: Counter[int] = Counter()
-        self._next_ref = 0
+        self._quarantine = Quarantine(settings.quarantine_after, settings.quarantine_cool_down)
         self.restarts = 0
 
     async def __aenter__(self) -> Self:
@@ -108,13 +84,13 @@ class WorkerPool:
     async def compile(self, engine: EngineName, text: str) -> Module:
         """Compile a text in a process of its own. Raises CompileError or RefusalError."""
         async with self._compiling:
-            ref = self._next_ref
-            self._next_ref += 1
+            ref = new_ref()
             process = await self._running(self._compiler)
             process.send([Compile(ref, engine, text)])
             async for replies in process.replies(1):
                 for reply in replies:
                     if isinstance(reply, Compiled):
+                        process.send([Forget(ref)])
                         _raise_for(reply)
                         return Module(ref, engine, text, reply.pure)
             death = await self._bury(self._compiler, self._settings.compile_deadline)
@@ -166,16 +142,19 @@ class WorkerPool:
         """What to ask for the answers still missing, and for each reply to come, what it is for."""
         requests: list[Request] = []
         steps: list[_Step] = []
+        used: dict[int, None] = {}
+        now = asyncio.get_running_loop().time()
         for number, question in enumerate(questions):
             asked: list[int] = []
             for place, module in enumerate(question.modules):
                 if answers[number][place] is not None:
                     continue
-                if self._crashes[module.ref] >= self._settings.quarantine_after:
-                    answers[number][place] = self._set_aside(module)
+                if reason := self._quarantine.reason(module, now):
+                    answers[number][place] = Failure(reason)
                     continue
+                used[module.ref] = None
                 if module.ref not in worker.loaded:
-                    worker.loaded.add(module.ref)
+                    worker.loaded[module.ref] = None
                     requests.append(Compile(module.ref, module.engine, module.text))
                     steps.append(_Step(module))
                 asked.append(place)
@@ -183,6 +162,7 @@ class WorkerPool:
                 refs = tuple(question.modules[place].ref for place in asked)
                 requests.append(Evaluate(question.document, refs))
                 steps += [_Step(question.modules[place], number, place) for place in asked]
+        requests += _forget(worker, used)
         return requests, steps
 
     def _deadline_of(self, step: _Step) -> float:
@@ -190,21 +170,13 @@ class WorkerPool:
 
     def _blame(self, step: _Step, death: Death, answers: list[list[Answer | None]]) -> None:
         """Count a death against the policy whose turn it was, and give that as its answer."""
-        self._crashes[step.module.ref] += 1
+        self._quarantine.strike(step.module, asyncio.get_running_loop().time())
         if step.place >= 0:
             answers[step.question][step.place] = Failure(death.reason)
 
-    def _set_aside(self, module: Module) -> Failure:
-        count = self._crashes[module.ref]
-        return Failure(f"set aside after it ended its process {count} times; change its text to try again")
-
     async def _running(self, worker: _Worker) -> WorkerProcess:
         if worker.process is None:
-            worker.process = await WorkerProcess.start(
-                self._settings.evaluation_deadline,
-                self._settings.compile_deadline,
-                self._settings.memory_limit,
-            )
+            worker.process = await WorkerProcess.start(limits_of(self._settings))
         return worker.process
 
     async def _bury(self, worker: _Worker, deadline: float) -> Death:
@@ -214,6 +186,18 @@ class WorkerPool:
         await _end(worker)
         self.restarts += 1
         return death
+
+
+def _forget(worker: _Worker, used: dict[int, None]) -> list[Forget]:
+    """Have the worker drop what was not used for longest, where it keeps too much."""
+    for ref in used:
+        del worker.loaded[ref]
+    worker.loaded.update(used)
+    surplus = min(len(worker.loaded) - _MODULES_KEPT, len(worker.loaded) - len(used))
+    forgotten = list(islice(worker.loaded, max(surplus, 0)))
+    for ref in forgotten:
+        del worker.loaded[ref]
+    return [Forget(ref) for ref in forgotten]
 
 
 async def _collect(process: WorkerProcess, steps: Sequence[_Step], answers: list[list[Answer | None]]) -> int:

@@ -6,8 +6,10 @@ import sys
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 
-from evaluator.rego.protocol import Frames, Reply, Request, frame, read_reply
+from evaluator.rego.limits import Limits
+from evaluator.rego.protocol import BrokenProtocolError, Frames, Reply, Request, frame, read_reply
 from pipeline.errors import EvaluationError
+from pipeline.settings import EvaluatorSettings
 
 _CHUNK = 1 << 18
 
@@ -23,15 +25,16 @@ class Death:
 class WorkerProcess:
     """A worker, started. Not restarted: its owner makes a new one."""
 
-    def __init__(self, process: asyncio.subprocess.Process, deadline: float) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, limits: Limits) -> None:
         self._process = process
-        self._frames = Frames()
-        self._deadline = deadline
-        self._deaf = False
+        self._frames = Frames(limits.answer)
+        # The worker's own alarm comes first; this is for one that does not even hear it.
+        self._deadline = 2 * max(limits.evaluation_deadline, limits.compile_deadline) + 5
+        self._fault = ""
 
     @classmethod
-    async def start(cls, evaluation: float, compilation: float, memory: int) -> "WorkerProcess":
-        """Start a worker with its deadlines (seconds) and memory allowance (bytes).
+    async def start(cls, limits: Limits) -> "WorkerProcess":
+        """Start a worker.
 
         The environment is empty and Python isolated, so that a policy has nothing to read.
         """
@@ -41,9 +44,7 @@ class WorkerProcess:
                 "-I",
                 "-m",
                 "evaluator.rego.worker",
-                str(evaluation),
-                str(compilation),
-                str(memory),
+                *limits.arguments(),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.DEVNULL,
@@ -52,8 +53,7 @@ class WorkerProcess:
             )
         except OSError as error:
             raise EvaluationError(f"cannot start an evaluation process: {error.strerror}") from error
-        # The worker's own alarm comes first; this is for one that does not even hear it.
-        return cls(process, deadline=2 * max(evaluation, compilation) + 5)
+        return cls(process, limits)
 
     def send(self, requests: Iterable[Request]) -> None:
         """Queue requests for the pipe; the caller bounds how many are unanswered."""
@@ -67,13 +67,19 @@ class WorkerProcess:
             try:
                 chunk = await asyncio.wait_for(stdout.read(_CHUNK), self._deadline)
             except TimeoutError:
-                self._deaf = True
-                self._kill()
+                self._condemn("did not finish within its deadline, nor react to it")
                 return
             if not chunk:
                 return
-            replies = [read_reply(body) for body in self._frames.feed(chunk)]
+            try:
+                replies = [read_reply(body) for body in self._frames.feed(chunk)]
+            except BrokenProtocolError as error:
+                self._condemn(f"made its process misbehave, which {error}")
+                return
             count -= len(replies)
+            if count < 0:
+                self._condemn("made its process misbehave, which sent more answers than were asked for")
+                return
             yield replies
 
     async def end(self) -> int:
@@ -89,11 +95,11 @@ class WorkerProcess:
             status = await asyncio.wait_for(self._process.wait(), self._deadline)
         except TimeoutError:
             status = await self.end()
+        if self._fault:
+            return Death(self._fault)
         match -status:
             case signal.SIGALRM:
                 return Death(f"did not finish within its deadline of {deadline:g} s")
-            case signal.SIGKILL if self._deaf:
-                return Death(f"did not finish within its deadline of {deadline:g} s, nor react to it")
             case signal.SIGKILL:
                 return Death("was killed from outside, or the machine ran out of memory", by_policy=False)
             case number if number > 0:
@@ -102,6 +108,20 @@ class WorkerProcess:
             case _:
                 return Death(f"ended the evaluation process (exit status {status})")
 
+    def _condemn(self, fault: str) -> None:
+        self._fault = fault
+        self._kill()
+
     def _kill(self) -> None:
         if self._process.returncode is None:
             self._process.kill()
+
+
+def limits_of(settings: EvaluatorSettings) -> Limits:
+    """A worker's limits from settings."""
+    return Limits(
+        settings.evaluation_deadline,
+        settings.compile_deadline,
+        settings.memory_limit,
+        settings.answer_limit,
+    )

@@ -10,7 +10,15 @@ from collections.abc import Iterator
 
 import msgspec
 
+from pipeline.errors import EvaluationError
+
 _LENGTH = struct.Struct("!I")
+_OVERHEAD = 1024
+"""Bytes of a reply beside its answer."""
+
+
+class BrokenProtocolError(EvaluationError):
+    """The other side sent what is no message: a policy may have got the better of it."""
 
 
 class Compile(msgspec.Struct, array_like=True, tag=1, frozen=True):
@@ -74,23 +82,29 @@ def read_request(body: bytes) -> Request:
 
 
 def read_reply(body: bytes) -> Reply:
-    """Decode a reply."""
-    return _replies.decode(body)
+    """Decode a reply. Raises BrokenProtocolError."""
+    try:
+        return _replies.decode(body)
+    except msgspec.MsgspecError as error:
+        raise BrokenProtocolError("sent what is no reply") from error
 
 
 class Frames:
-    """Cuts a stream of bytes into frames."""
+    """Cuts a stream of bytes into frames. `answer_limit`: of the answer inside one; 0 for no limit."""
 
-    def __init__(self) -> None:
+    def __init__(self, answer_limit: int = 0) -> None:
         self._buffer = bytearray()
+        self._limit = answer_limit + _OVERHEAD if answer_limit else 0
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
-        """Add bytes; yield the body of each frame that is complete."""
+        """Add bytes; yield the body of each frame that is complete. Raises BrokenProtocolError."""
         buffer = self._buffer
         buffer += chunk
         start = 0
         while len(buffer) - start >= _LENGTH.size:
             (length,) = _LENGTH.unpack_from(buffer, start)
+            if self._limit and length > self._limit:
+                raise BrokenProtocolError(f"sent {length} bytes where at most {self._limit} are read")
             end = start + _LENGTH.size + length
             if len(buffer) < end:
                 break

@@ -1,16 +1,16 @@
 """A worker process: the only place where a policy runs.
 
-`python -m evaluator.rego.worker EVALUATION_DEADLINE COMPILE_DEADLINE MEMORY`
-(seconds, seconds, bytes) reads requests from stdin and writes replies to stdout
-(`protocol`), one after the other, until stdin ends. It has no environment, no
-other files, and ends by SIGALRM at a deadline: its owner starts a new one.
+`python -m evaluator.rego.worker EVALUATION_DEADLINE COMPILE_DEADLINE MEMORY ANSWER`
+(seconds, seconds, bytes, bytes) reads requests from stdin and writes replies to
+stdout (`protocol`), one after the other, until stdin ends. It has no environment,
+no network, and ends by SIGALRM at a deadline: its owner starts a new one.
 """
 
 import os
 import sys
 from dataclasses import dataclass, field
 
-from evaluator.rego import containment
+from evaluator.rego import containment, guards
 from evaluator.rego.engine import (
     CompileError,
     EngineError,
@@ -18,9 +18,21 @@ from evaluator.rego.engine import (
     Module,
     RefusalError,
     RegoEngine,
+    Undefined,
     Value,
 )
-from evaluator.rego.protocol import Answered, Compile, Compiled, Forget, Frames, Reply, frame, read_request
+from evaluator.rego.limits import Limits, answer_too_long
+from evaluator.rego.protocol import (
+    Answered,
+    Compile,
+    Compiled,
+    Evaluate,
+    Forget,
+    Frames,
+    Reply,
+    frame,
+    read_request,
+)
 from pipeline.errors import clip
 
 _CHUNK = 1 << 16
@@ -29,13 +41,13 @@ _NO_MEMORY = "needs more memory than the limit allows"
 
 def main() -> None:
     """Run until stdin ends."""
-    evaluation_deadline, compile_deadline, memory = (float(argument) for argument in sys.argv[1:4])
+    limits = Limits.from_arguments(sys.argv[1:])
     replies = os.dup(1)
     silence = os.open(os.devnull, os.O_WRONLY)  # engines print; the pipe is for frames
     os.dup2(silence, 1)
     os.dup2(silence, 2)
     containment.close_doors()
-    worker = _Worker(replies, evaluation_deadline, compile_deadline, int(memory))
+    worker = _Worker(replies, limits)
     frames = Frames()
     while chunk := os.read(0, _CHUNK):
         for body in frames.feed(chunk):
@@ -45,35 +57,42 @@ def main() -> None:
 @dataclass
 class _Worker:
     replies: int
-    evaluation_deadline: float
-    compile_deadline: float
-    memory: int
+    limits: Limits
     engines: dict[EngineName, RegoEngine] = field(default_factory=dict)
     modules: dict[int, Module] = field(default_factory=dict)
 
     def handle(self, body: bytes) -> None:
         match read_request(body):
             case Compile() as request:
-                containment.set_alarm(self.compile_deadline)
+                containment.set_alarm(self.limits.compile_deadline)
                 reply = self._compile(request)
                 containment.set_alarm(0)
                 self._send(reply)
             case Forget(ref):
                 self.modules.pop(ref, None)
             case request:
-                for ref in request.refs:
-                    containment.set_alarm(self.evaluation_deadline)
-                    answer = self._evaluate(ref, request.document)
-                    containment.set_alarm(0)
-                    self._send(answer)
+                self._evaluate_all(request)
+
+    def _evaluate_all(self, request: Evaluate) -> None:
+        problem = ""
+        containment.set_alarm(self.limits.evaluation_deadline)
+        try:
+            guards.check_document(request.document)
+        except EngineError as error:
+            problem = str(error)
+        for ref in request.refs:
+            containment.set_alarm(self.limits.evaluation_deadline)
+            answer = Answered(error=problem) if problem else self._evaluate(ref, request.document)
+            containment.set_alarm(0)
+            self._send(answer)
 
     def _compile(self, request: Compile) -> Compiled:
         try:
             module = self._engine(EngineName(request.engine)).compile(request.text)
         except CompileError as error:
-            return Compiled(error.message, refused=False, line=error.line, column=error.column)
+            return Compiled(clip(error.message), refused=False, line=error.line, column=error.column)
         except RefusalError as error:
-            return Compiled(str(error), refused=True)
+            return Compiled(clip(str(error)), refused=True)
         except ImportError:
             return Compiled("not installed", refused=True)
         except MemoryError:
@@ -90,18 +109,25 @@ class _Worker:
         try:
             answer = module.evaluate(document)
         except EngineError as error:
-            return Answered(error=str(error))
+            return Answered(error=clip(str(error)))
         except MemoryError:
             return Answered(error=_NO_MEMORY)
         except Exception as error:  # noqa: BLE001 - as above
             return Answered(error=f"{type(error).__name__} inside the engine")
-        return Answered(value=answer.json) if isinstance(answer, Value) else Answered()
+        return self._answered(answer)
+
+    def _answered(self, answer: Value | Undefined) -> Answered:
+        if not isinstance(answer, Value):
+            return Answered()
+        if len(answer.json) > self.limits.answer:
+            return Answered(error=answer_too_long(len(answer.json), self.limits.answer))
+        return Answered(value=answer.json)
 
     def _engine(self, name: EngineName) -> RegoEngine:
         if name not in self.engines:
             containment.free_memory()
             self.engines[name] = _load(name)
-            containment.limit_memory(self.memory)
+            containment.limit_memory(self.limits.memory)
         return self.engines[name]
 
     def _send(self, reply: Reply) -> None:

@@ -4,8 +4,10 @@ Not covered: what engines answer (`tests/contract/test_engines.py`).
 """
 
 import asyncio
+import json
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from evaluator.rego.engine import CompileError, EngineName, RefusalError, Undefined, Value
-from evaluator.rego.pool import Failure, Module, Question, WorkerPool
+from evaluator.rego.pool import WorkerPool
+from evaluator.rego.questions import Failure, Module, Question
 from pipeline.settings import EvaluatorSettings, load_settings
 
 pytest.importorskip("regorus", reason="the regorus extra is not installed")
@@ -81,6 +84,47 @@ async def test_a_changed_text_is_released(pool: WorkerPool) -> None:
     await pool.evaluate([Question(b"{}", (hang,))] * 4)
     again = await _module(pool, RIGHT)
     assert await pool.evaluate([Question(b'{"a": 1}', (again,))]) == [[Value(b"true")]]
+
+
+async def test_a_policy_set_aside_is_tried_again_after_the_cool_down(settings: EvaluatorSettings) -> None:
+    quick = replace(settings, quarantine_after=1, quarantine_cool_down=0.001)
+    async with WorkerPool(quick) as pool:
+        hang = await _module(pool, HANG)
+        await pool.evaluate([Question(b"{}", (hang,))])
+        await asyncio.sleep(quick.quarantine_cool_down)
+        await pool.evaluate([Question(b"{}", (hang,))])
+        assert pool.restarts == 2
+
+
+async def test_a_worker_that_keeps_too_many_modules_drops_those_it_needs_least(
+    pool: WorkerPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("evaluator.rego.pool._MODULES_KEPT", 2)
+    modules = [await _module(pool, f"{RIGHT}\n# {number}") for number in range(4)]
+    for _ in range(2):
+        assert await pool.evaluate([Question(b'{"a": 1}', tuple(modules))]) == [[Value(b"true")] * 4]
+        for module in modules:
+            assert await pool.evaluate([Question(b'{"a": 1}', (module,))]) == [[Value(b"true")]]
+
+
+async def test_workers_have_no_network(pool: WorkerPool) -> None:
+    if not json.loads(await _selfcheck())["network"]:
+        pytest.skip("this platform has no seccomp filter")
+    before = _children()
+    right = await _module(pool, RIGHT)
+    await pool.evaluate([Question(b"{}", (right,))])
+    workers = _children() - before
+    assert workers
+    for pid in workers:
+        assert "Seccomp:\t2" in Path(f"/proc/{pid}/status").read_text()
+
+
+async def _selfcheck() -> bytes:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-I", "-m", "evaluator.rego.selfcheck", stdout=asyncio.subprocess.PIPE
+    )
+    out, _ = await process.communicate()
+    return out
 
 
 async def test_a_worker_killed_from_outside_is_replaced(pool: WorkerPool) -> None:

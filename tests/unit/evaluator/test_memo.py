@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from evaluator.rego.engine import EngineName, Undefined, Value
 from evaluator.rego.memo import Memo
-from evaluator.rego.pool import Answer, Failure, Module, Question
 from evaluator.rego.purity import is_pure
+from evaluator.rego.questions import Answer, Failure, Module, Question
 
 MODULES = [Module(ref, EngineName.REGORUS, f"policy {ref}", pure=ref != 2) for ref in range(4)]
 QUESTIONS = st.lists(

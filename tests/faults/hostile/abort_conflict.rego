@@ -1,0 +1,6 @@
+# One rule with two values.
+package sigstore
+
+isCompliant = true { true }
+
+isCompliant = false { true }
