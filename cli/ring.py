@@ -12,45 +12,69 @@ _BATCH = 256
 
 
 class Ring:
-    """Remembers what it rang for, so that it tells when that is over. `known`: keys of earlier runs."""
+    """Remembers what it rang for, so that it tells when that is over. `known`: keys of earlier runs.
 
-    def __init__(self, out: TextIO, known: Iterable[str] = ()) -> None:
+    Verdicts are data and go to `out`; what is wrong with policies and files goes to `talk`.
+    """
+
+    def __init__(self, out: TextIO, talk: TextIO, known: Iterable[str] = ()) -> None:
         self._out = out
+        self._talk = talk
         self._ringing = set(known)
+        self._broken: dict[str, str] = {}
 
     async def ring(self, consumer: Consumer) -> None:
         """Write a line for each change, to the end of the log."""
         while (delivery := await consumer.receive(_BATCH)).records:
             for record in delivery.records:
-                if line := self.line_of(record):
-                    self._out.write(f"{printable(line)}\n")
+                self.take(record)
             self._out.flush()
+            self._talk.flush()
             await consumer.acknowledge(delivery)
 
-    def line_of(self, record: Record) -> str:
-        """The line for a record; empty for what is no news, such as a first pass."""
+    def take(self, record: Record) -> None:
+        """Write the line for a record; none for what is no news, such as a first pass."""
         if record.event is None:
-            return f"read again  {record.key}" if record.topic is Topic.DEADLETTERS else ""
+            if record.topic is Topic.DEADLETTERS:
+                self._say(f"read again: {_place(record.key)}")
+            return
         match record.event.data:
             case Verdict() as verdict:
-                return self._verdict_line(record.key, verdict)
-            case PolicyChecked() as checked if checked.error or checked.unsupported:
-                return f"error  policy {checked.policy.name}: {checked.error or checked.unsupported}"
+                self._verdict(record.key, verdict)
+            case PolicyChecked() as checked:
+                self._policy(checked)
             case SourceFailed() as failed:
-                place = f" document {failed.document}" if failed.document else ""
-                return f"error  {failed.file}{place}: {failed.message}"
+                self._say(f"error: {failed.message}")
             case _:
-                return ""
+                return
 
-    def _verdict_line(self, key: str, verdict: Verdict) -> str:
+    def _verdict(self, key: str, verdict: Verdict) -> None:
+        if verdict.outcome is Outcome.ERROR and verdict.message == self._broken.get(verdict.policy.name):
+            return  # the policy's trouble was told once, not once for each resource
         rang = key in self._ringing
         if is_news(verdict.outcome):
             self._ringing.add(key)
         else:
             self._ringing.discard(key)
             if not rang:
-                return ""
-        return _said(verdict)
+                return
+        self._out.write(f"{printable(_said(verdict))}\n")
+
+    def _policy(self, checked: PolicyChecked) -> None:
+        name, problem = checked.policy.name, checked.error or checked.unsupported
+        if problem:
+            self._broken[name] = problem
+            self._say(f"error: policy {name}: {problem}")
+        elif self._broken.pop(name, ""):
+            self._say(f"policy {name} works again")
+
+    def _say(self, line: str) -> None:
+        self._talk.write(f"{printable(line)}\n")
+
+
+def _place(key: str) -> str:
+    """The file in the key of a dead letter, `cluster/file#document`."""
+    return key.partition("/")[2].rpartition("#")[0]
 
 
 def is_news(outcome: Outcome) -> bool:

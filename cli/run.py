@@ -17,6 +17,7 @@ from pipeline.events import Topic
 from pipeline.service import run_parts, stop_on_signals
 from pipeline.settings import Settings, load_settings
 from pipeline.settings_types import EngineChoice
+from sink.database import parse_url, shown
 from watcher.follow import follow
 from watcher.summary import Summary
 
@@ -55,7 +56,7 @@ async def _run(options: RunOptions, settings: Settings, stop: asyncio.Event) -> 
         streamed = await stack.enter_async_context(bus.consume("events", STREAMED))
         rung = await stack.enter_async_context(bus.consume("ring", RUNG))
         known = await known_to(store, settings.cluster)
-        bell = Ring(sys.stdout, embedded.ringing)
+        bell = Ring(sys.stdout, sys.stderr, embedded.ringing)
         await stack.enter_async_context(stream.listening(settings.events_socket))
 
         async def source(stop: asyncio.Event) -> None:
@@ -75,7 +76,7 @@ async def _run(options: RunOptions, settings: Settings, stop: asyncio.Event) -> 
                     await bus.seal(topic)
 
         _say(f"following {', '.join(options.manifests)}; Ctrl-C ends it")
-        _say(f"  violations: tocsin violations list --db {settings.db}")
+        _say(f"  violations: tocsin violations list{_db_option(settings)}")
         _say("  events:     tocsin events tail")
         parts = {
             "source": source,
@@ -84,6 +85,11 @@ async def _run(options: RunOptions, settings: Settings, stop: asyncio.Event) -> 
             **embedded.parts,
         }
         await run_parts(parts, stop, settings.grace)
+
+
+def _db_option(settings: Settings) -> str:
+    """What other commands need to find the same database; never a password."""
+    return f" --db {shown(parse_url(settings.db))}" if settings.db_given else ""
 
 
 def _say_first_look() -> Callable[[Summary], None]:

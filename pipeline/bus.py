@@ -19,7 +19,7 @@ Both keep these promises, and one test suite holds them to it:
 
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from pipeline.events import Event, Topic
@@ -27,11 +27,16 @@ from pipeline.events import Event, Topic
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """An event under its key; `event` None is a tombstone: the key is gone."""
+    """An event under its key; `event` None is a tombstone: the key is gone.
+
+    `partition` and `offset` are where it is on the log, set by the bus when it is delivered.
+    """
 
     topic: Topic
     key: str
     event: Event | None
+    partition: int = field(default=0, compare=False)
+    offset: int = field(default=-1, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

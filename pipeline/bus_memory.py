@@ -20,7 +20,7 @@ class _Group:
     def __init__(self, topics: frozenset[Topic], capacity: int) -> None:
         self.topics = topics
         self.capacity = capacity
-        self.waiting: deque[tuple[Record, int]] = deque()
+        self.waiting: deque[Record] = deque()
         self.changed = asyncio.Condition()
         self.sealed: set[Topic] = set()
 
@@ -28,25 +28,25 @@ class _Group:
     def ended(self) -> bool:
         return self.topics <= self.sealed
 
-    async def put(self, entries: Sequence[tuple[Record, int]]) -> None:
-        for entry in entries:
+    async def put(self, records: Sequence[Record]) -> None:
+        for record in records:
             if len(self.waiting) >= self.capacity:
                 async with self.changed:
                     self.changed.notify_all()
                     await self.changed.wait_for(lambda: len(self.waiting) < self.capacity)
-            self.waiting.append(entry)
+            self.waiting.append(record)
         await self.wake()
 
     async def wake(self) -> None:
         async with self.changed:
             self.changed.notify_all()
 
-    async def take(self, limit: int) -> list[tuple[Record, int]]:
+    async def take(self, limit: int) -> list[Record]:
         async with self.changed:
             await self.changed.wait_for(lambda: self.waiting or self.ended)
-            entries = [self.waiting.popleft() for _ in range(min(limit, len(self.waiting)))]
+            records = [self.waiting.popleft() for _ in range(min(limit, len(self.waiting)))]
             self.changed.notify_all()
-        return entries
+        return records
 
 
 class _Consumer:
@@ -54,9 +54,9 @@ class _Consumer:
         self._group = group
 
     async def receive(self, limit: int) -> Delivery:
-        entries = await self._group.take(limit)
-        positions = {(record.topic, 0): offset + 1 for record, offset in entries}
-        return Delivery([record for record, _ in entries], positions)
+        records = await self._group.take(limit)
+        positions = {(record.topic, record.partition): record.offset + 1 for record in records}
+        return Delivery(records, positions)
 
     async def acknowledge(self, delivery: Delivery) -> None:
         """Nothing to do: see the module's docstring."""
@@ -74,15 +74,15 @@ class MemoryBus:
 
     async def publish(self, records: Sequence[Record]) -> None:
         """See the port. Raises ValueError for a topic that was sealed."""
-        entries: list[tuple[Record, int]] = []
+        placed: list[Record] = []
         for record in records:
             if record.topic in self._sealed:
                 raise ValueError(f"{record.topic} is sealed: no record can follow")
             offset = self._offsets.get(record.topic, 0)
             self._offsets[record.topic] = offset + 1
-            entries.append((record, offset))
+            placed.append(Record(record.topic, record.key, record.event, offset=offset))
         for group in self._groups.values():
-            wanted = [entry for entry in entries if entry[0].topic in group.topics]
+            wanted = [record for record in placed if record.topic in group.topics]
             if wanted:
                 await group.put(wanted)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import assert_never
 
-from pipeline.events import Event, Outcome, Verdict, is_final
+from pipeline.events import Event, Verdict, is_final
 from sink.rows import Row, resolved, seen, verdict_row, violation_row
 from sink.spans import Continues, Opens, Resolves, step
 
@@ -65,8 +65,3 @@ def fold(
     for key, event, verdict in events:
         result.add(key, event, verdict)
     return result
-
-
-def is_live(outcome: str) -> bool:
-    """Whether a row of `verdicts` says something now."""
-    return outcome != Outcome.WITHDRAWN.value

@@ -29,6 +29,7 @@ from sink.tables import offsets, policies, resources, source_errors, verdicts, v
 from sink.upsert import upsert
 
 _verdict = msgspec.json.Decoder(Verdict)
+Positions = Mapping[tuple[Topic, int], int]
 _TOMBSTONED = {Topic.RESOURCES: resources, Topic.POLICIES: policies}
 
 
@@ -54,14 +55,18 @@ class Store:
     async def apply(self, delivery: Delivery, log_id: str) -> None:
         """Write a delivery. What was written before, as the offsets say, is left alone."""
         async with self._transaction() as connection:
-            done = await _done(connection, delivery, log_id)
-            records = [record for record in delivery.records if record.topic not in done]
+            written = await _written(connection, log_id)
+            records = [
+                record
+                for record in delivery.records
+                if record.offset >= written.get((record.topic, record.partition), -1)
+            ]
             await _write_resources(connection, records)
             await _write_policies(connection, records)
             await _write_verdicts(connection, records)
             await _write_source_errors(connection, records)
             await self._write_tombstones(connection, records)
-            await upsert(connection, offsets, _offset_rows(delivery, log_id))
+            await upsert(connection, offsets, _offset_rows(delivery.positions, written, log_id))
 
     async def _write_tombstones(self, connection: AsyncConnection, records: Sequence[Record]) -> None:
         """Last, and only for keys that no later record brings back."""
@@ -110,22 +115,18 @@ class Store:
                 yield connection
 
 
-async def _done(connection: AsyncConnection, delivery: Delivery, log_id: str) -> set[Topic]:
-    """Topics whose records here were all written before."""
+async def _written(connection: AsyncConnection, log_id: str) -> Positions:
+    """Up to where each partition of this log was written before."""
     query = select(offsets).where(offsets.c.log_id == log_id)
-    written = {(row.topic, row.partition): row.next_offset for row in await connection.execute(query)}
-    news = {
-        topic
-        for (topic, partition), position in delivery.positions.items()
-        if written.get((topic.value, partition), -1) < position
-    }
-    return {topic for topic, _ in delivery.positions} - news
+    return {(Topic(row.topic), row.partition): row.next_offset for row in await connection.execute(query)}
 
 
-def _offset_rows(delivery: Delivery, log_id: str) -> list[rows.Row]:
+def _offset_rows(positions: Positions, written: Positions, log_id: str) -> list[rows.Row]:
+    """Rows to write; a delivery that comes again does not turn an offset back."""
     return [
         {"topic": topic.value, "partition": partition, "log_id": log_id, "next_offset": position}
-        for (topic, partition), position in delivery.positions.items()
+        for (topic, partition), position in positions.items()
+        if position > written.get((topic, partition), -1)
     ]
 
 
