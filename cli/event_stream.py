@@ -7,7 +7,7 @@ so that it delays nobody; it sees events from the moment it connects.
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -20,6 +20,8 @@ TOPICS = (Topic.VERDICTS, Topic.POLICIES, Topic.DEADLETTERS)
 _BATCH = 256
 _BEHIND = 8 << 20
 """Bytes that a reader may be behind."""
+_GREETING = b"\n"
+"""Sent first: from here on the reader misses nothing."""
 
 
 class EventStream:
@@ -46,6 +48,7 @@ class EventStream:
 
     async def _connected(self, requests: asyncio.StreamReader, reader: asyncio.StreamWriter) -> None:
         self._readers.add(reader)
+        reader.write(_GREETING)
         try:
             await requests.read()  # nothing is expected: this ends when the reader goes away
         except ConnectionError:
@@ -90,8 +93,9 @@ def _remove(path: Path) -> None:
     path.unlink(missing_ok=True)
 
 
-async def follow(path: Path) -> AsyncGenerator[bytes, None]:
-    """Yield the events of a running `tocsin run`, line by line, until it ends. Raises TocsinError."""
+@asynccontextmanager
+async def follow(path: Path) -> AsyncIterator[AsyncIterator[bytes]]:
+    """The events of a running `tocsin run` from now on, line by line, until it ends. Raises TocsinError."""
     try:
         lines, requests = await asyncio.open_unix_connection(path, limit=_BEHIND)
     except OSError as error:
@@ -99,10 +103,15 @@ async def follow(path: Path) -> AsyncGenerator[bytes, None]:
             f"no events at {path}: is `tocsin run` running, with the same TOCSIN_EVENTS_SOCKET?"
         ) from error
     try:
-        while line := await _next_line(lines, path):
-            yield line
+        await _next_line(lines, path)
+        yield _lines(lines, path)
     finally:
         requests.close()
+
+
+async def _lines(lines: asyncio.StreamReader, path: Path) -> AsyncIterator[bytes]:
+    while line := await _next_line(lines, path):
+        yield line
 
 
 async def _next_line(lines: asyncio.StreamReader, path: Path) -> bytes:

@@ -4,7 +4,6 @@ import asyncio
 import os
 import sys
 from collections.abc import Sequence
-from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,7 +61,9 @@ async def tail(wanted: Wanted) -> ExitCode:
 
 
 async def _print(socket: Path, wanted: Wanted) -> None:
-    async with aclosing(follow(socket)) as events:
+    async with follow(socket) as events:
+        sys.stderr.write(f"following the events at {socket}; Ctrl-C ends it\n")
+        sys.stderr.flush()
         async for line in events:
             if wanted.takes(line) and not _write(line):
                 return
