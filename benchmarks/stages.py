@@ -66,7 +66,7 @@ async def stages(manifest: Path, policies: Sequence[Path]) -> dict[str, float]:
         inquiries = [inquire(applied, loaded, UnmatchedImages.IGNORE) for _, applied in resources]
         lap("match, build input documents")
         memo = Memo(pool)
-        answers = [await memo.evaluate(inquiry.questions) for inquiry in inquiries]
+        answers = [await memo.evaluate(inquiry.queries) for inquiry in inquiries]
         lap("evaluate Rego, one resource at a time")
     findings = [conclude(inquiry, answer) for inquiry, answer in zip(inquiries, answers, strict=True)]
     lap("judge answers")

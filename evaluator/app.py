@@ -116,12 +116,12 @@ class Evaluator:
 
     async def _ask(self, items: Sequence[_Item]) -> list[list[Finding]]:
         """Findings of each item, in order. One call for the batch: it goes to one worker."""
-        questions = [question for item in items if item.inquiry for question in item.inquiry.questions]
-        answers = iter(await self._memo.evaluate(questions) if questions else [])
+        queries = [query for item in items if item.inquiry for query in item.inquiry.queries]
+        answers = iter(await self._memo.evaluate(queries) if queries else [])
         findings: list[list[Finding]] = []
         for item in items:
             inquiry = item.inquiry
-            findings.append(conclude(inquiry, [next(answers) for _ in inquiry.questions]) if inquiry else [])
+            findings.append(conclude(inquiry, [next(answers) for _ in inquiry.queries]) if inquiry else [])
         return findings
 
     async def _tell_all(self, consumer: Consumer, publisher: Publisher) -> None:

@@ -1,8 +1,8 @@
 """What to ask the engines about a resource, and what their answers mean. Pure.
 
 For each policy that matches: decided at once (authorities, a policy that does not
-work), or a question for the pool. Policies that ask for the same input document
-share one question, so that the document goes over the pipe once.
+work), or a query for the memo, and behind it the pool. Policies that ask for the
+same input document share one query.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,13 +12,14 @@ from typing import Any
 
 from evaluator.loading import LoadedPolicy
 from evaluator.policies.authorities import Failed, Passed, Unknown, admit
-from evaluator.policies.document import DocumentBuilder
+from evaluator.policies.document import Document, DocumentBuilder
 from evaluator.policies.judge import Judgement, judge, read_answer
 from evaluator.policies.matching import matching_images, unmatched_images
 from evaluator.policies.model import Rego
 from evaluator.policies.resources import workload_of
 from evaluator.rego.engine import Undefined, Value
-from evaluator.rego.questions import Answer, Failure, Module, Question
+from evaluator.rego.memo import Query
+from evaluator.rego.questions import Answer, Failure, Module
 from pipeline.errors import DocumentError, EvaluationError
 from pipeline.events import Image, Mode, Outcome, PolicyRef, ResourceApplied
 from pipeline.settings_types import UnmatchedImages
@@ -57,8 +58,8 @@ class Inquiry:
 
     decided: tuple[Finding, ...]
     asked: tuple[tuple[PolicyRef, tuple[Image, ...], Module], ...]
-    """In the order of the questions' modules."""
-    questions: tuple[Question, ...]
+    """In the order of the queries' modules."""
+    queries: tuple[Query, ...]
 
 
 def inquire(
@@ -72,7 +73,7 @@ def inquire(
         refs = [loaded.policy.ref for loaded in policies]
         return Inquiry(tuple(Finding(ref, (), _error(str(error))) for ref in refs), (), ())
     decided: list[Finding] = []
-    asked: dict[bytes, list[tuple[PolicyRef, tuple[Image, ...], Module]]] = {}
+    asked: dict[Document, list[tuple[PolicyRef, tuple[Image, ...], Module]]] = {}
     covered: list[Image] = []
     documents = DocumentBuilder(applied)
     for loaded in policies:
@@ -82,12 +83,8 @@ def inquire(
         covered += images
         way = _decide(loaded)
         if isinstance(way, _Evaluate):
-            try:
-                document = documents.build(way.rego, way.matches)
-            except DocumentError as error:
-                decided.append(Finding(loaded.policy.ref, images, _error(str(error))))
-            else:
-                asked.setdefault(document, []).append((loaded.policy.ref, images, way.module))
+            document = documents.build(way.rego, way.matches)
+            asked.setdefault(document, []).append((loaded.policy.ref, images, way.module))
         else:
             decided.append(Finding(loaded.policy.ref, images, way))
     if unmatched is UnmatchedImages.WARN and (left := unmatched_images(workload, covered)):
@@ -95,14 +92,12 @@ def inquire(
     return Inquiry(
         tuple(decided),
         tuple(entry for entries in asked.values() for entry in entries),
-        tuple(
-            Question(document, tuple(entry[2] for entry in entries)) for document, entries in asked.items()
-        ),
+        tuple(Query(document, tuple(entry[2] for entry in entries)) for document, entries in asked.items()),
     )
 
 
 def conclude(inquiry: Inquiry, answers: Sequence[Sequence[Answer]]) -> list[Finding]:
-    """All findings of a resource, ordered by policy name. `answers`: of each question, in order."""
+    """All findings of a resource, ordered by policy name. `answers`: of each query, in order."""
     flat = [answer for row in answers for answer in row]
     findings = list(inquiry.decided)
     for (ref, images, module), answer in zip(inquiry.asked, flat, strict=True):

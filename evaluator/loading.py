@@ -6,7 +6,9 @@ from evaluator.policies.model import Policy
 from evaluator.policies.reading import InvalidPolicyError
 from evaluator.policies.validation import parse, policy_ref
 from evaluator.rego.choice import Choice, choose
+from evaluator.rego.purity import IMPURE
 from evaluator.rego.questions import Compiles, Module
+from evaluator.rego.reads.paths import describe
 from pipeline.events import PolicyApplied, PolicyChecked
 from pipeline.settings_types import EngineChoice
 
@@ -44,6 +46,8 @@ async def load(
         error=_located(choice),
         unsupported=policy.unsupported,
         refusals=dict(choice.refusals),
+        reads=describe(choice.module.reads) if choice.module else (),
+        memo="" if choice.module is None or choice.module.pure else IMPURE,
     )
     problem = checked.error or checked.unsupported
     return LoadedPolicy(policy, choice.module, problem), checked

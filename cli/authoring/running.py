@@ -10,6 +10,7 @@ from cli.authoring.report import CaseReport, PolicyReport, Status
 from cli.authoring.sources import PolicySource
 from evaluator.evaluation import Finding, conclude, inquire
 from evaluator.loading import LoadedPolicy, load
+from evaluator.rego.memo import Memo
 from evaluator.rego.pool import WorkerPool
 from pipeline.events import PolicyChecked, ResourceApplied
 from pipeline.settings import Settings
@@ -58,9 +59,9 @@ async def findings_of(
 ) -> list[Finding | None]:
     """What the policy says of each resource; None where it does not apply."""
     inquiries = [inquire(applied, [loaded], UnmatchedImages.IGNORE) for applied in resources]
-    questions = [question for inquiry in inquiries for question in inquiry.questions]
-    answers = iter(await pool.evaluate(questions) if questions else [])
-    found = [conclude(inquiry, [next(answers) for _ in inquiry.questions]) for inquiry in inquiries]
+    queries = [query for inquiry in inquiries for query in inquiry.queries]
+    answers = iter(await Memo(pool).evaluate(queries) if queries else [])
+    found = [conclude(inquiry, [next(answers) for _ in inquiry.queries]) for inquiry in inquiries]
     return [next(iter(findings), None) for findings in found]
 
 

@@ -16,51 +16,59 @@ from pipeline.events import ResourceApplied
 
 _encoder = msgspec.json.Encoder(order="deterministic")
 
+_NO_JSON = (TypeError, ValueError, OverflowError, RecursionError)
+
 DocumentKey = tuple[bytes, bool, bool, bool]
 """What sets the documents of one resource apart."""
 
 
-class DocumentBuilder:
-    """The documents of one resource: its parts are encoded once, and policies that ask alike share bytes."""
+class Document:
+    """One input document: as values, which are those of the resource and not copied, and as JSON."""
 
-    __slots__ = ("_applied", "_documents", "_parts")
+    __slots__ = ("_encoded", "value")
+
+    def __init__(self, value: Mapping[str, Any]) -> None:
+        self.value = value
+        self._encoded: bytes | None = None
+
+    def encode(self) -> bytes:
+        """The document as JSON, made once. Raises DocumentError when the object is no JSON."""
+        if self._encoded is None:
+            self._encoded = encode(self.value)
+        return self._encoded
+
+
+class DocumentBuilder:
+    """The documents of one resource; policies that ask alike share one."""
+
+    __slots__ = ("_applied", "_documents")
 
     def __init__(self, applied: ResourceApplied) -> None:
         self._applied = applied
-        self._parts: dict[str, msgspec.Raw | None] = {}
-        self._documents: dict[DocumentKey, bytes] = {}
+        self._documents: dict[DocumentKey, Document] = {}
 
-    def build(self, rego: Rego, authority_matches: Mapping[str, Any]) -> bytes:
-        """The document for a policy. Raises DocumentError when the object is no JSON."""
+    def build(self, rego: Rego, authority_matches: Mapping[str, Any]) -> Document:
+        """The document for a policy."""
         key = document_key(rego, authority_matches)
         document = self._documents.get(key)
         if document is None:
-            document = self._documents[key] = self._assemble(key)
+            document = self._documents[key] = self._assemble(rego, authority_matches)
         return document
 
-    def _assemble(self, key: DocumentKey) -> bytes:
-        matches, include_spec, include_object_meta, include_type_meta = key
-        parts: dict[str, msgspec.Raw | None] = {"authorityMatches": msgspec.Raw(matches)}
-        if include_object_meta:
-            parts["metadata"] = self._part("metadata")
-        if include_spec:
-            parts["spec"] = self._part("spec")
-        if include_type_meta:
-            parts["typemeta"] = self._part("typemeta")
-        return _encoder.encode({name: part for name, part in parts.items() if part is not None})
-
-    def _part(self, name: str) -> msgspec.Raw | None:
-        if name not in self._parts:
-            value = self._value(name)
-            self._parts[name] = None if value is None else msgspec.Raw(_encode(name, value))
-        return self._parts[name]
-
-    def _value(self, name: str) -> Any:
-        if name == "typemeta":
+    def _assemble(self, rego: Rego, authority_matches: Mapping[str, Any]) -> Document:
+        value: dict[str, Any] = {"authorityMatches": authority_matches}
+        if rego.include_object_meta:
+            value["metadata"] = self._metadata()
+        if rego.include_spec:
+            value["spec"] = self._applied.object.get("spec")
+        if rego.include_type_meta:
             ref = self._applied.resource
-            return {"apiVersion": ref.api_version, "kind": ref.kind}
-        value = self._applied.object.get(name)
-        if name == "metadata" and isinstance(value, dict) and "managedFields" in value:
+            value["typemeta"] = {"apiVersion": ref.api_version, "kind": ref.kind}
+        return Document({name: part for name, part in value.items() if part is not None})
+
+    def _metadata(self) -> Any:
+        value = self._applied.object.get("metadata")
+        if isinstance(value, dict) and "managedFields" in value:
             return {field: item for field, item in value.items() if field != "managedFields"}
         return value
 
@@ -76,14 +84,21 @@ def document_key(rego: Rego, authority_matches: Mapping[str, Any]) -> DocumentKe
 
 
 def build(rego: Rego, applied: ResourceApplied, authority_matches: Mapping[str, Any]) -> bytes:
-    """One document; a `DocumentBuilder` is cheaper for several of one resource. Raises DocumentError."""
-    return DocumentBuilder(applied).build(rego, authority_matches)
+    """One document as JSON. Raises DocumentError."""
+    return DocumentBuilder(applied).build(rego, authority_matches).encode()
 
 
-def _encode(name: str, value: Any) -> bytes:
+def encode(value: Mapping[str, Any]) -> bytes:
+    """A document, or what is left of one, as JSON. Raises DocumentError that names the part at fault."""
     try:
         return _encoder.encode(value)
-    except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise DocumentError(
-            f"{name}: expected JSON, got what cannot be encoded: {clip(str(error))}"
-        ) from error
+    except _NO_JSON:
+        pass
+    for name, part in value.items():
+        try:
+            _encoder.encode(part)
+        except _NO_JSON as error:
+            raise DocumentError(
+                f"{name}: expected JSON, got what cannot be encoded: {clip(str(error))}"
+            ) from error
+    raise DocumentError("expected JSON, got what is nested too deep")

@@ -1,79 +1,233 @@
-"""Answers remembered: the same policy on the same input document says the same.
+"""Answers remembered: what a policy does not read cannot change what it says.
 
-Replicas of one workload ask the same question thousands of times. Rego is pure, but
-for the built-ins in `purity`; a policy that calls one of those is always evaluated.
+Rego is pure, but for the built-ins in `purity`; a policy that calls one of those is
+always evaluated. For the others a document is cut down to the policy's read set
+(`reads`), and what is left is the key: replicas of a workload, and most changes of a
+cluster, differ in nothing that policies read. Several policies that look at one
+document are looked up together first, by what any of them reads.
+
+Read sets are an analysis, and an analysis may be wrong: the first projections of
+each policy are evaluated beside the whole document, and a policy whose answers
+differ is evaluated for every document from then on.
+
 Only answers are remembered, never failures.
 """
 
+from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from hashlib import blake2b
 
+from evaluator.policies.document import Document, encode
 from evaluator.rego.engine import Value
 from evaluator.rego.questions import Answer, Evaluates, Failure, Module, Question
+from evaluator.rego.reads.paths import WHOLE, union
+from evaluator.rego.reads.projection import Projection
+from evaluator.rego.recall import Recent
+from pipeline.errors import DocumentError
 
 _SHORT = 1024
 """Bytes of an answer that may be remembered."""
 
+_DIGEST = 16
+
+SHADOWED = 64
+"""Projections of each policy that are evaluated beside the whole document."""
+
+DIFFERS = "its read set was found to be too small: please report this policy"
+"""Why the answers of a policy are no longer remembered."""
+
+_MAX_PLANS = 1024
+
 _Key = tuple[bytes, int]
+_RowKey = tuple[bytes, tuple[int, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What some policies say of one document."""
+
+    document: Document
+    modules: tuple[Module, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """How to look up some policies: those with a read set together first, then each alone."""
+
+    modules: tuple[tuple[Module, Projection | None], ...]
+    narrow: tuple[int, ...] = ()
+    """Places of the policies that are looked up together."""
+    refs: tuple[int, ...] = ()
+    together: Projection | None = None
+    """What any of them reads."""
+
+
+@dataclass(slots=True)
+class _Call:
+    """One call: what is known, and what has to be asked, by document."""
+
+    known: dict[_Key, Answer] = field(default_factory=dict)
+    ask: dict[bytes, list[tuple[_Key, Module]]] = field(default_factory=dict)
+    shadows: list[tuple[_Key, _Key, Module]] = field(default_factory=list)
+    evaluations: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """The answers of a query, or where they will be, and what to remember them under."""
+
+    answers: list[Answer | _Key]
+    together: _RowKey | None = None
+    narrow: tuple[int, ...] = ()
 
 
 class Memo:
-    """In front of a pool. Remembers at least the last `capacity` answers, and at most twice as many."""
+    """In front of a pool. Remembers at least the last `capacity` answers, and at most twice as many.
 
-    def __init__(self, pool: Evaluates, capacity: int = 50_000) -> None:
+    `hits` are answers given without an evaluation, `misses` the others.
+    `distrusted`: policies, by ref, whose read set was found to be wrong.
+    """
+
+    def __init__(self, pool: Evaluates, capacity: int = 50_000, shadowed: int = SHADOWED) -> None:
         self._pool = pool
-        self._capacity = capacity
-        self._young: dict[_Key, Answer] = {}
-        self._old: dict[_Key, Answer] = {}
+        self._shadowed = shadowed
+        self._answers = Recent[_Key, Answer](capacity)
+        self._rows = Recent[_RowKey, tuple[Answer, ...]](capacity)
+        self._plans: dict[tuple[int, ...], _Plan] = {}
+        self._checked: Counter[int] = Counter()
+        self.distrusted: set[int] = set()
         self.hits = 0
+        self.misses = 0
 
-    async def evaluate(self, questions: Sequence[Question]) -> list[list[Answer]]:
-        """See `WorkerPool.evaluate`. Equal questions of one call are asked once."""
-        known: dict[_Key, Answer] = {}
-        keys: list[list[_Key]] = []
-        ask: list[Question] = []
-        for number, question in enumerate(questions):
-            digest = blake2b(question.document, digest_size=16).digest()
-            row = [_key(digest, module, number) for module in question.modules]
-            keys.append(row)
-            modules = []
-            for key, module in zip(row, question.modules, strict=True):
-                if key in known:
-                    continue
-                answer = self._recall(key)
-                known[key] = answer or _ASKED
-                if answer is None:
-                    modules.append(module)
-            if modules:
-                ask.append(Question(question.document, tuple(modules)))
-        self.hits += sum(map(len, keys)) - sum(len(question.modules) for question in ask)
-        if ask:
-            answers = (answer for row in await self._pool.evaluate(ask) for answer in row)
-            for key in [key for key, answer in known.items() if answer is _ASKED]:
-                known[key] = next(answers)
-                self._remember(key, known[key])
-        return [[known[key] for key in row] for row in keys]
+    async def evaluate(self, queries: Sequence[Query]) -> list[list[Answer]]:
+        """Answer each query, policy by policy, in the order asked. Equal ones are evaluated once."""
+        call = _Call()
+        rows = [self._look_up(call, query) for query in queries]
+        if call.ask:
+            questions = [
+                Question(document, tuple(module for _, module in asked))
+                for document, asked in call.ask.items()
+            ]
+            answers = await self._pool.evaluate(questions)
+            for asked, row in zip(call.ask.values(), answers, strict=True):
+                call.known.update(zip((key for key, _ in asked), row, strict=True))
+            self._compare(call)
+            self._remember(call)
+        self.misses += call.evaluations
+        self.hits += sum(len(query.modules) for query in queries) - call.evaluations
+        return [self._collect(call, row) for row in rows]
 
-    def _recall(self, key: _Key) -> Answer | None:
-        answer = self._young.get(key)
-        if answer is None and (answer := self._old.get(key)) is not None:
-            self._remember(key, answer)
-        return answer
+    def _look_up(self, call: _Call, query: Query) -> _Row:
+        plan = self._plan(query.modules)
+        known: dict[int, Answer] = {}
+        together: _RowKey | None = None
+        if plan.together is not None:
+            with suppress(DocumentError):  # those that do not read what is wrong get their answers
+                together = (_digest(encode(plan.together.apply(query.document.value))), plan.refs)
+                row = self._rows.get(together)
+                if row is not None:
+                    known = dict(zip(plan.narrow, row, strict=True))
+                    together = None
+        answers = [
+            known[place] if place in known else self._key(call, query.document, module, only)
+            for place, (module, only) in enumerate(plan.modules)
+        ]
+        return _Row(answers, together, plan.narrow)
 
-    def _remember(self, key: _Key, answer: Answer) -> None:
-        if len(key[0]) > _DIGEST or isinstance(answer, Failure):
-            return
-        if isinstance(answer, Value) and len(answer.json) > _SHORT:
-            return
-        self._young[key] = answer
-        if len(self._young) > self._capacity:
-            self._old, self._young = self._young, {}
+    def _key(self, call: _Call, document: Document, module: Module, only: Projection | None) -> _Key:
+        """Where the answer of one policy will be."""
+        try:
+            text = document.encode() if only is None else encode(only.apply(document.value))
+        except DocumentError as error:
+            key = (b"no document", len(call.known))
+            call.known[key] = Failure(str(error))
+            return key
+        if not module.pure or module.ref in self.distrusted:
+            key = (len(call.known).to_bytes(8, "big"), module.ref)
+        else:
+            key = (_digest(text), module.ref)
+            if key in call.known:
+                return key
+            answer = self._answers.get(key)
+            if answer is not None:
+                call.known[key] = answer
+                return key
+        call.evaluations += 1
+        self._ask(call, key, text, module)
+        if only is not None and self._checked[module.ref] < self._shadowed:
+            self._shadow(call, key, document, module)
+        return key
+
+    def _ask(self, call: _Call, key: _Key, text: bytes, module: Module) -> None:
+        call.known[key] = _ASKED
+        call.ask.setdefault(text, []).append((key, module))
+
+    def _shadow(self, call: _Call, key: _Key, document: Document, module: Module) -> None:
+        """Ask for the whole document, too."""
+        try:
+            whole = document.encode()
+        except DocumentError:
+            return  # there is nothing to compare with
+        self._checked[module.ref] += 1
+        beside = (b"whole" + key[0], module.ref)
+        self._ask(call, beside, whole, module)
+        call.shadows.append((key, beside, module))
+
+    def _compare(self, call: _Call) -> None:
+        """The whole document is right. A failure tells nothing: it may be of the moment."""
+        for key, beside, module in call.shadows:
+            answer, right = call.known[key], call.known.pop(beside)
+            if isinstance(right, Failure) or answer == right:
+                continue
+            call.known[key] = right
+            if not isinstance(answer, Failure):
+                self.distrusted.add(module.ref)
+                self._plans.clear()
+
+    def _remember(self, call: _Call) -> None:
+        for key, answer in call.known.items():
+            if len(key[0]) == _DIGEST and key[1] not in self.distrusted and _is_kept(answer):
+                self._answers.put(key, answer)
+
+    def _collect(self, call: _Call, row: _Row) -> list[Answer]:
+        answers = [call.known[answer] if isinstance(answer, tuple) else answer for answer in row.answers]
+        if row.together and self.distrusted.isdisjoint(row.together[1]):
+            together = tuple(answers[place] for place in row.narrow)
+            if all(map(_is_kept, together)):
+                self._rows.put(row.together, together)
+        return answers
+
+    def _plan(self, modules: tuple[Module, ...]) -> _Plan:
+        refs = tuple(module.ref for module in modules)
+        plan = self._plans.get(refs)
+        if plan is None:
+            if len(self._plans) >= _MAX_PLANS:
+                self._plans.clear()
+            plan = self._plans[refs] = self._make_plan(refs, modules)
+        return plan
+
+    def _make_plan(self, refs: tuple[int, ...], modules: tuple[Module, ...]) -> _Plan:
+        each = tuple(
+            (module, Projection.of(module.reads) if self._is_narrow(module) else None) for module in modules
+        )
+        narrow = tuple(place for place, (_, only) in enumerate(each) if only is not None)
+        if not narrow:
+            return _Plan(each)
+        reads = union(modules[place].reads for place in narrow)
+        return _Plan(each, narrow, tuple(refs[place] for place in narrow), Projection.of(reads))
+
+    def _is_narrow(self, module: Module) -> bool:
+        return module.pure and module.reads != WHOLE and module.ref not in self.distrusted
 
 
-_DIGEST = 16
 _ASKED = Failure("was not evaluated")
 
 
-def _key(digest: bytes, module: Module, number: int) -> _Key:
-    """What makes two evaluations one; an impure policy is one only with itself at the same place."""
-    return (digest if module.pure else digest + number.to_bytes(8, "big"), module.ref)
+def _digest(text: bytes) -> bytes:
+    return blake2b(text, digest_size=_DIGEST).digest()
+
+
+def _is_kept(answer: Answer) -> bool:
+    return not isinstance(answer, Failure) and not (isinstance(answer, Value) and len(answer.json) > _SHORT)

@@ -18,6 +18,7 @@ from evaluator.rego.process import Death, WorkerProcess, limits_of
 from evaluator.rego.protocol import Answered, Compile, Compiled, Evaluate, Forget, Reply, Request
 from evaluator.rego.quarantine import Quarantine
 from evaluator.rego.questions import Answer, Failure, Module, Question, new_ref
+from evaluator.rego.reads.paths import WHOLE, Mode, ReadSet
 from pipeline.settings import EvaluatorSettings
 
 _KILLED_FROM_OUTSIDE = 3
@@ -86,13 +87,13 @@ class WorkerPool:
         async with self._compiling:
             ref = new_ref()
             process = await self._running(self._compiler)
-            process.send([Compile(ref, engine, text)])
+            process.send([Compile(ref, engine, text, reads=True)])
             async for replies in process.replies(1):
                 for reply in replies:
                     if isinstance(reply, Compiled):
                         process.send([Forget(ref)])
                         _raise_for(reply)
-                        return Module(ref, engine, text, reply.pure)
+                        return Module(ref, engine, text, reply.pure, _reads(reply))
             death = await self._bury(self._compiler, self._settings.compile_deadline)
             raise RefusalError(f"compiling {death.reason}")
 
@@ -220,6 +221,10 @@ def _answer_of(reply: Reply) -> Answer:
             return Value(value)
         case _:
             return Failure(reply.error)
+
+
+def _reads(reply: Compiled) -> ReadSet:
+    return tuple((path, Mode(mode)) for path, mode in reply.reads) or WHOLE
 
 
 def _raise_for(reply: Compiled) -> None:

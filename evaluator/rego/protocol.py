@@ -22,11 +22,12 @@ class BrokenProtocolError(EvaluationError):
 
 
 class Compile(msgspec.Struct, array_like=True, tag=1, frozen=True):
-    """Compile a text and keep the module under `ref`."""
+    """Compile a text and keep the module under `ref`. `reads`: say what it reads, too."""
 
     ref: int
     engine: str
     text: str
+    reads: bool = False
 
 
 class Forget(msgspec.Struct, array_like=True, tag=2, frozen=True):
@@ -45,7 +46,8 @@ class Evaluate(msgspec.Struct, array_like=True, tag=3, frozen=True):
 class Compiled(msgspec.Struct, array_like=True, tag=4, frozen=True):
     """`error` is empty when it worked; `refused` when the policy may work on another engine.
 
-    `pure`: its value depends on nothing but the input document.
+    `pure`: its value depends on nothing but the input document, `reads` on which parts
+    of it.
     """
 
     error: str = ""
@@ -53,6 +55,7 @@ class Compiled(msgspec.Struct, array_like=True, tag=4, frozen=True):
     line: int = 0
     column: int = 0
     pure: bool = False
+    reads: tuple[tuple[tuple[str | None, ...], int], ...] = ()
 
 
 class Answered(msgspec.Struct, array_like=True, tag=5, frozen=True):

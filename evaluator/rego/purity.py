@@ -18,6 +18,9 @@ _IMPURE = (
     "uuid.rfc",
 )
 
+IMPURE = "calls a built-in that may say something else the next time: clock, random numbers, certificates"
+"""Why verdicts of such a policy are not remembered."""
+
 
 def is_pure(called: Iterable[str]) -> bool:
     """Whether a policy that calls these built-ins always says the same of the same document."""

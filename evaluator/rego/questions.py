@@ -6,6 +6,7 @@ from itertools import count
 from typing import Protocol
 
 from evaluator.rego.engine import EngineName, Undefined, Value
+from evaluator.rego.reads.paths import WHOLE, ReadSet
 
 _refs = count()
 
@@ -24,6 +25,8 @@ class Module:
     text: str
     pure: bool = False
     """Whether its answer depends on nothing but the input document."""
+    reads: ReadSet = WHOLE
+    """The parts of the document that its answer depends on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,14 +40,9 @@ class Regorus:
     def compile(self, text: str) -> Module:
         """See the port."""
         guards.check_text(text)
-        engine = regorus.Engine()
-        engine.set_rego_v0(True)
-        engine.set_policy_length_config(
-            max_col=guards.MAX_LINE, max_file_bytes=guards.MAX_TEXT_BYTES, max_lines=guards.MAX_TEXT_BYTES
-        )
         try:
-            engine.add_policy(FILE, text)
-            analysis = analyse(json.loads(engine.get_ast_as_json())[0]["ast"])
+            engine = _parse(text)
+            analysis = analyse(_tree(engine))
             _check_shape(analysis)
             guards.check_recursion(analysis.references)
             guards.check_calls(analysis.called, [name for name in analysis.called if _exists(engine, name)])
@@ -71,6 +66,25 @@ class _Module:
             failure = _compile_error(str(error))
             raise EngineError(f"line {failure.line}: {failure.message}") from error
         return Undefined() if text == _UNDEFINED else Value(text.encode())
+
+
+def syntax_tree(text: str) -> Any:
+    """The syntax tree of a policy that compiles."""
+    return _tree(_parse(text))
+
+
+def _parse(text: str) -> Any:
+    engine = regorus.Engine()
+    engine.set_rego_v0(True)
+    engine.set_policy_length_config(
+        max_col=guards.MAX_LINE, max_file_bytes=guards.MAX_TEXT_BYTES, max_lines=guards.MAX_TEXT_BYTES
+    )
+    engine.add_policy(FILE, text)
+    return engine
+
+
+def _tree(engine: Any) -> Any:
+    return json.loads(engine.get_ast_as_json())[0]["ast"]
 
 
 def _check_shape(analysis: Analysis) -> None:

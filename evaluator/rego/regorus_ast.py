@@ -39,8 +39,7 @@ def analyse(module: dict[str, Any]) -> Analysis:
         for path in _paths(rule):
             references[name] |= _targets(path, names, local)
         for path in _calls(rule):
-            target = _targets(path, names, frozenset())
-            if not target:
+            if not _is_own(path, functions):
                 called.add(".".join(path))
     return Analysis(
         package=".".join(_path(module["package"]["refr"]) or ()),
@@ -151,6 +150,12 @@ def _locals(rule: dict[str, Any]) -> frozenset[str]:
         if isinstance(assign, dict) and assign.get("op") == "ColEq" and (path := _path(assign["lhs"])):
             found.add(path[0])
     return frozenset(found)
+
+
+def _is_own(path: tuple[str, ...], functions: set[str]) -> bool:
+    """Whether a call is of a function of the policy. A rule `time` does not hide `time.now_ns`."""
+    inside = path[2:] if path[:2] == ("data", PACKAGE) else path
+    return len(inside) == 1 and inside[0] in functions
 
 
 def _targets(path: tuple[str, ...], rules: frozenset[str], local: frozenset[str]) -> frozenset[str]:

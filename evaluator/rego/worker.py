@@ -33,6 +33,8 @@ from evaluator.rego.protocol import (
     frame,
     read_request,
 )
+from evaluator.rego.reads.flow import read_set
+from evaluator.rego.reads.paths import WHOLE, ReadSet
 from pipeline.errors import clip
 
 _CHUNK = 1 << 16
@@ -100,7 +102,7 @@ class _Worker:
         except Exception as error:  # noqa: BLE001 - a policy must not end the worker by surprising an adapter
             return Compiled(clip(f"{type(error).__name__}: {error}"), refused=True)
         self.modules[request.ref] = module
-        return Compiled(pure=module.pure)
+        return Compiled(pure=module.pure, reads=_reads(request) if request.reads else ())
 
     def _evaluate(self, ref: int, document: bytes) -> Answered:
         module = self.modules.get(ref)
@@ -134,6 +136,15 @@ class _Worker:
         data = memoryview(frame(reply))
         while data:
             data = data[os.write(self.replies, data) :]
+
+
+def _reads(request: Compile) -> ReadSet:
+    """What a policy reads, by the syntax tree of the one engine that gives it; elsewhere everything."""
+    if request.engine != EngineName.REGORUS:
+        return WHOLE
+    from evaluator.rego.regorus import syntax_tree
+
+    return read_set(syntax_tree(request.text), request.text)
 
 
 def _load(name: EngineName) -> RegoEngine:
