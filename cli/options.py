@@ -50,7 +50,7 @@ class TestFormat(StrEnum):
 
 Paths = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[PATH]...", help="Manifests: files, folders (recursively), or - for stdin."),
+    typer.Argument(metavar="PATH", help="Manifests: files, folders (recursively), or - for stdin."),
 ]
 Policies = Annotated[
     list[str] | None,

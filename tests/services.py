@@ -16,6 +16,10 @@ import pytest
 OPA_VERSION = "v1.22.2"
 """The reference for what Rego means."""
 
+KUBERNETES_VERSION = "v1.36.3"
+"""Of the API server; `tests/kube/go.mod` says the same, and which etcd goes with it."""
+
+_KUBE_MODULE = Path(__file__).parent / "kube"
 _REQUIRED = "TOCSIN_REQUIRE_SERVICES"
 
 
@@ -30,11 +34,25 @@ def opa_path() -> Path:
     return cache_folder() / f"opa-{OPA_VERSION}" / "opa"
 
 
+def kube_folder() -> Path:
+    """Where `etcd` and `kube-apiserver` are, once built; KUBEBUILDER_ASSETS where that is set."""
+    given = os.environ.get("KUBEBUILDER_ASSETS")
+    return Path(given) if given else cache_folder() / f"kubernetes-{KUBERNETES_VERSION}"
+
+
 def opa() -> Path:
     """The OPA binary for a test; skips the test where there is none, or fails it where one is required."""
-    path = opa_path()
+    return _there(opa_path(), f"OPA {OPA_VERSION}")
+
+
+def kube() -> Path:
+    """The folder with `etcd` and `kube-apiserver` for a test; skips or fails like `opa`."""
+    return _there(kube_folder() / "kube-apiserver", f"kube-apiserver {KUBERNETES_VERSION}").parent
+
+
+def _there(path: Path, name: str) -> Path:
     if not path.exists():
-        reason = f"OPA {OPA_VERSION} is not here: run `make services` (needs Go)"
+        reason = f"{name} is not here: run `make services` (needs Go)"
         if os.environ.get(_REQUIRED) == "1":
             pytest.fail(reason)
         pytest.skip(reason)
@@ -44,19 +62,36 @@ def opa() -> Path:
 def build_opa() -> None:
     """Build OPA with Go, unless it is there."""
     path = opa_path()
-    if path.exists():
-        print(f"OPA {OPA_VERSION}: there")
-        return
+    if go := _needed(path, f"OPA {OPA_VERSION}"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        module = f"github.com/open-policy-agent/opa@{OPA_VERSION}"
+        subprocess.run([go, "install", module], env={**os.environ, "GOBIN": str(path.parent)}, check=True)
+
+
+def build_kube() -> None:
+    """Build the API server and etcd with Go, unless they are there."""
+    folder = kube_folder()
+    if go := _needed(folder / "kube-apiserver", f"kube-apiserver {KUBERNETES_VERSION}"):
+        folder.mkdir(parents=True, exist_ok=True)
+        version = f"-X k8s.io/component-base/version.gitVersion={KUBERNETES_VERSION}"
+        build = [go, "build", "-trimpath", "-ldflags", f"-s -w {version}", "-o", f"{folder}/", "./cmd/..."]
+        subprocess.run(build, cwd=_KUBE_MODULE, check=True)
+
+
+def _needed(path: Path, name: str) -> str | None:
+    """The path of Go where something is to be built."""
     go = shutil.which("go")
+    if path.exists():
+        print(f"{name}: there")
+        return None
     if go is None:
-        print(f"OPA {OPA_VERSION}: left out, there is no Go on this machine")
-        return
-    print(f"OPA {OPA_VERSION}: building (a few minutes) ...", flush=True)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    module = f"github.com/open-policy-agent/opa@{OPA_VERSION}"
-    subprocess.run([go, "install", module], env={**os.environ, "GOBIN": str(path.parent)}, check=True)
+        print(f"{name}: left out, there is no Go on this machine")
+        return None
+    print(f"{name}: building (a few minutes) ...", flush=True)
+    return go
 
 
 if __name__ == "__main__":
     build_opa()
+    build_kube()
     sys.exit(0)
