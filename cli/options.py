@@ -48,6 +48,13 @@ class TestFormat(StrEnum):
     JUNIT = "junit"
 
 
+class ExplainFormat(StrEnum):
+    """Output formats of `policies explain`."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
 Paths = Annotated[
     list[str] | None,
     typer.Argument(metavar="PATH", help="Manifests: files, folders (recursively), or - for stdin."),

@@ -87,24 +87,28 @@ class Identities:
         return _digest(place, str(self._seen[short]))[:_UID_DIGITS]
 
 
-def resource_record(cluster: str, file: str, resource: Resource, uid: str, time: datetime) -> Record:
-    """The record that says what a resource is now."""
-    ref = msgspec.structs.replace(resource.ref, uid=uid)
-    data = ResourceApplied(
+def resource_applied(cluster: str, file: str, resource: Resource, uid: str) -> ResourceApplied:
+    """What a resource is now, as it is on the log."""
+    return ResourceApplied(
         cluster=cluster,
-        resource=ref,
+        resource=msgspec.structs.replace(resource.ref, uid=uid),
         digest=resource.digest,
         object=resource.object,
         owner=resource.owner,
         file=file,
     )
+
+
+def resource_record(cluster: str, file: str, resource: Resource, uid: str, time: datetime) -> Record:
+    """The record that says what a resource is now."""
+    data = resource_applied(cluster, file, resource, uid)
     key = resource_key(cluster, uid)
     event = Event(
         type=EventType.RESOURCE_APPLIED,
         source=source_of(cluster),
         id=_digest(key, resource.digest),
         time=time,
-        subject=subject_of(ref),
+        subject=subject_of(data.resource),
         key=key,
         data=data,
     )

@@ -4,7 +4,16 @@ from typing import Annotated
 
 import typer
 
-from cli.options import PLAIN_HELP, Database, Engine, ListFormat, ShowFormat, TestFormat
+from cli.options import (
+    PLAIN_HELP,
+    Database,
+    Engine,
+    ExplainFormat,
+    ListFormat,
+    Namespace,
+    ShowFormat,
+    TestFormat,
+)
 
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=PLAIN_HELP, help="See what is loaded and whether it works."
@@ -104,3 +113,41 @@ def run_tests(
 
     options = TestOptions(paths=tuple(paths or ()), keyword=keyword, verbose=verbose, format=output.value)
     finish(run_policy_tests(options, engine=engine))
+
+
+@app.command("explain")
+def explain(
+    *,
+    policy: Annotated[
+        str, typer.Argument(metavar="POLICY", help="FILE, FILE:NAME, or the name of a policy of the catalog.")
+    ],
+    resource: Annotated[
+        str,
+        typer.Argument(
+            metavar="RESOURCE", help="FILE, FILE:KIND/NAME, FILE:NAMESPACE/KIND/NAME; - for stdin."
+        ),
+    ],
+    namespace: Namespace = None,
+    engine: Engine = None,
+    output: Annotated[ExplainFormat, typer.Option("--output", "-o", help="Format.")] = ExplainFormat.TABLE,
+) -> None:
+    """Explain why an object passes or fails: which expression of which rule decided, and what it saw.
+
+    Without KIND/NAME, every object of the file is explained.
+
+    \b
+    Examples:
+      tocsin policies explain policies/web.yaml deploy/web.yaml
+      tocsin policies explain baseline-seccomp deploy/all.yaml:deployment/web
+      kubectl get pod web -o yaml | tocsin policies explain policies/web.yaml - -o json
+
+    \b
+    Exit codes:
+      0  explained, whatever the outcome
+      2  wrong usage, or a file that cannot be read
+      3  the policy could not be evaluated, or what decided is not known
+    """
+    from cli.authoring.explain import explain_policy
+    from cli.invoke import finish
+
+    finish(explain_policy(policy, resource, output.value, namespace=namespace, engine=engine))

@@ -22,7 +22,7 @@ def matching_images(policy: Policy, workload: Workload) -> tuple[Image, ...] | N
     """
     if workload.deleting:
         return None
-    if policy.match and not any(_fits(rule, workload) for rule in policy.match):
+    if policy.match and not any(fits(rule, workload) for rule in policy.match):
         return None
     globs = policy.globs
     return tuple(image for image in workload.images if matches_any(globs, image.name, image.digest)) or None
@@ -36,7 +36,8 @@ def unmatched_images(workload: Workload, matched: Iterable[Image]) -> tuple[Imag
     return tuple(image for image in workload.images if image not in covered)
 
 
-def _fits(rule: MatchRule, workload: Workload) -> bool:
+def fits(rule: MatchRule, workload: Workload) -> bool:
+    """Whether an item of `spec.match` fits a workload."""
     return (
         rule.resource == workload.resource
         and rule.version in (workload.version, _ANY)

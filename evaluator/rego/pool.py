@@ -15,7 +15,17 @@ from typing import Self
 
 from evaluator.rego.engine import CompileError, EngineName, RefusalError, Undefined, Value
 from evaluator.rego.process import Death, WorkerProcess, limits_of
-from evaluator.rego.protocol import Answered, Compile, Compiled, Evaluate, Forget, Reply, Request
+from evaluator.rego.protocol import (
+    Answered,
+    Compile,
+    Compiled,
+    Evaluate,
+    Explain,
+    Explained,
+    Forget,
+    Reply,
+    Request,
+)
 from evaluator.rego.quarantine import Quarantine
 from evaluator.rego.questions import Answer, Failure, Module, Question, new_ref
 from evaluator.rego.reads.paths import WHOLE, Mode, ReadSet
@@ -96,6 +106,18 @@ class WorkerPool:
                         return Module(ref, engine, text, reply.pure, _reads(reply))
             death = await self._bury(self._compiler, self._settings.compile_deadline)
             raise RefusalError(f"compiling {death.reason}")
+
+    async def explain(self, text: str, document: bytes) -> Explained:
+        """Say why a policy's text has its value on a document; in the compiler's process."""
+        async with self._compiling:
+            process = await self._running(self._compiler)
+            process.send([Explain(text, document)])
+            async for replies in process.replies(1):
+                for reply in replies:
+                    if isinstance(reply, Explained):
+                        return reply
+            death = await self._bury(self._compiler, self._settings.compile_deadline)
+            return Explained(error=f"taking the policy apart {death.reason}")
 
     async def evaluate(self, questions: Sequence[Question]) -> list[list[Answer]]:
         """Answer each question, policy by policy, in the order asked."""

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from evaluator.rego.explain.steps import Step
 from pipeline.errors import EvaluationError
 
 _LENGTH = struct.Struct("!I")
@@ -43,6 +44,13 @@ class Evaluate(msgspec.Struct, array_like=True, tag=3, frozen=True):
     refs: tuple[int, ...]
 
 
+class Explain(msgspec.Struct, array_like=True, tag=6, frozen=True):
+    """Say why a policy's text has the value it has on an input document (JSON)."""
+
+    text: str
+    document: bytes
+
+
 class Compiled(msgspec.Struct, array_like=True, tag=4, frozen=True):
     """`error` is empty when it worked; `refused` when the policy may work on another engine.
 
@@ -65,8 +73,16 @@ class Answered(msgspec.Struct, array_like=True, tag=5, frozen=True):
     error: str = ""
 
 
-Request = Compile | Forget | Evaluate
-Reply = Compiled | Answered
+class Explained(msgspec.Struct, array_like=True, tag=7, frozen=True):
+    """`value` is as in `Answered`; `error` says why there are no steps."""
+
+    value: bytes | None = None
+    steps: tuple[Step, ...] = ()
+    error: str = ""
+
+
+Request = Compile | Forget | Evaluate | Explain
+Reply = Compiled | Answered | Explained
 
 _encoder = msgspec.msgpack.Encoder()
 _requests: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)

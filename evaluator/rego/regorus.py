@@ -19,7 +19,6 @@ from evaluator.rego.engine import (
     RULE,
     CompileError,
     EngineError,
-    Module,
     Undefined,
     Value,
 )
@@ -37,7 +36,7 @@ _UNKNOWN_FUNCTION = "could not find function"
 class Regorus:
     """See `evaluator.rego.engine.RegoEngine`."""
 
-    def compile(self, text: str) -> Module:
+    def compile(self, text: str) -> "RegorusModule":
         """See the port."""
         guards.check_text(text)
         try:
@@ -49,19 +48,22 @@ class Regorus:
             engine.eval_query("true")  # finds unsafe variables, without evaluating a rule
         except RuntimeError as error:
             raise _compile_error(str(error)) from error
-        return _Module(engine, pure=is_pure(analysis.called))
+        return RegorusModule(engine, pure=is_pure(analysis.called))
 
 
-class _Module:
+class RegorusModule:
+    """See `evaluator.rego.engine.Module`. `engine` is for explanations, in the same process only."""
+
     def __init__(self, engine: Any, *, pure: bool) -> None:
-        self._engine = engine
+        self.engine = engine
         self.pure = pure
 
     def evaluate(self, document: bytes) -> Value | Undefined:
+        """See the port."""
         _check_numbers(document)
         try:
-            self._engine.set_input_json(document.decode())
-            text = self._engine.eval_rule_as_json(QUERY)
+            self.engine.set_input_json(document.decode())
+            text = self.engine.eval_rule_as_json(QUERY)
         except RuntimeError as error:
             failure = _compile_error(str(error))
             raise EngineError(f"line {failure.line}: {failure.message}") from error

@@ -27,6 +27,8 @@ from evaluator.rego.protocol import (
     Compile,
     Compiled,
     Evaluate,
+    Explain,
+    Explained,
     Forget,
     Frames,
     Reply,
@@ -72,6 +74,11 @@ class _Worker:
                 self._send(reply)
             case Forget(ref):
                 self.modules.pop(ref, None)
+            case Explain() as request:
+                containment.set_alarm(self.limits.compile_deadline)
+                explained = self._explain(request)
+                containment.set_alarm(0)
+                self._send(explained)
             case request:
                 self._evaluate_all(request)
 
@@ -124,6 +131,28 @@ class _Worker:
         if len(answer.json) > self.limits.answer:
             return Answered(error=answer_too_long(len(answer.json), self.limits.answer))
         return Answered(value=answer.json)
+
+    def _explain(self, request: Explain) -> Explained:
+        try:
+            self._engine(EngineName.REGORUS)
+            from evaluator.rego.explain.regorus_trace import explain
+
+            guards.check_document(request.document)
+            explained = Explained(*explain(request.text, request.document))
+        except ImportError:
+            return Explained(error="the engine regorus is not installed; explanations need it")
+        except (CompileError, RefusalError, EngineError) as error:
+            return Explained(error=f"regorus, which explains policies: {error}")
+        except MemoryError:
+            return Explained(error=_NO_MEMORY)
+        except Exception as error:  # noqa: BLE001 - as above
+            return Explained(error=f"{type(error).__name__} while the policy was taken apart")
+        size = len(frame(explained))
+        return (
+            Explained(error=answer_too_long(size, self.limits.answer))
+            if size > self.limits.answer
+            else explained
+        )
 
     def _engine(self, name: EngineName) -> RegoEngine:
         if name not in self.engines:
