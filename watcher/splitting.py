@@ -46,17 +46,25 @@ def split(stream: ByteStream, cap: int, *, named_json: bool = False) -> Iterator
     `cap`: bytes one document, or one item of a List, may have; a larger one is
     one BrokenDocument, and the rest of the stream goes on. Raises OSError.
     """
-    start = stream.peek(3)
+    start = stream.peek(len(_UTF8_BOM))
+    if len(start) < len(_UTF8_BOM) and any(mark.startswith(start) for mark in (_UTF8_BOM, *_UTF16_BOMS)):
+        # a pipe may give the first bytes one by one
+        stream = io.BufferedReader(_Rest(stream.read(len(_UTF8_BOM)), stream))
+        start = stream.peek(len(_UTF8_BOM))
     if start.startswith(_UTF16_BOMS):
         yield BrokenDocument(Place(1, 1), "UTF-16, expected UTF-8: save the file as UTF-8")
         return
     if start.startswith(_UTF8_BOM):
         stream.read(len(_UTF8_BOM))
-    line = 1
+    line, indent = 1, b""
     start = stream.peek(1)
-    while start and not start.strip():  # nothing but blanks so far
-        line += stream.read(len(start)).count(b"\n")
+    while start and not start.strip() and len(indent) <= cap:  # nothing but blanks so far
+        blanks = indent + stream.read(len(start))
+        line += blanks.count(b"\n")
+        indent = blanks[blanks.rfind(b"\n") + 1 :]
         start = stream.peek(1)
+    if indent:  # it belongs to the first line
+        stream = io.BufferedReader(_Rest(indent, stream))
     if not named_json and start.lstrip()[:1] not in {b"{", b"["}:
         yield from split_yaml(stream, cap, first_line=line)
         return

@@ -49,8 +49,7 @@ class JsonSplitter:
             if self._buffer[self._at] in _OPENING:
                 yield from self._value()
             else:
-                place = Place(self.number, self.line)
-                yield Document(place, self._take(self._match(_GARBAGE)), self._syntax)
+                yield self._garbage()
 
     @property
     def _waiting(self) -> int:
@@ -95,6 +94,21 @@ class JsonSplitter:
             yield from value.finish()
         finally:
             value.close()
+
+    def _garbage(self) -> Part:
+        """What begins like no value, up to a line that does. The decoder says what is wrong with it."""
+        place = Place(self.number, self.line)
+        end = self._match(_GARBAGE)
+        if end - self._at <= self._cap:
+            return Document(place, self._take(end), self._syntax)
+        while end == len(self._buffer):
+            self._take(end - 1)  # the last byte may be the end of a line, and what follows a value
+            if not self._fill():
+                end = len(self._buffer)
+                break
+            end = self._match(_GARBAGE)
+        self._take(end)
+        return BrokenDocument(place, too_large(self._cap))
 
     def _give_up(self) -> BrokenDocument:
         """Text beyond the cap without any bracket: where its string ends, nobody knows. Read no more."""

@@ -113,6 +113,8 @@ def key_text(key: object) -> str:
         case bool():
             return "true" if key else "false"
         case int():
+            if key >= _INT64:
+                raise ScalarError("a map key is too large a number: quote it")
             return str(key)
         case float():
             return _float_key(key)
@@ -124,12 +126,9 @@ def key_text(key: object) -> str:
 
 def _float_key(value: float) -> str:
     """Go's FormatFloat(value, 'g', -1, 32): the fewest digits that make the same 32-bit float."""
-    if not math.isfinite(value):
-        return ".nan" if math.isnan(value) else f"{'-' if value < 0 else ''}.inf"
-    try:
-        single = _single(value)
-    except OverflowError as error:
-        raise ScalarError("a map key is too large a number: quote it") from error
+    single = _single(value)
+    if not math.isfinite(single):
+        return ".nan" if math.isnan(single) else f"{'-' if single < 0 else ''}.inf"
     texts = (f"{single:.{digits}e}" for digits in range(_SINGLE_DIGITS))
     text = next((text for text in texts if _single(float(text)) == single), f"{single:.{_SINGLE_DIGITS}e}")
     mantissa, _, exponent = text.partition("e")
@@ -141,6 +140,6 @@ def _float_key(value: float) -> str:
 
 
 def _single(value: float) -> float:
-    """The nearest 32-bit float. Raises OverflowError."""
+    """The nearest 32-bit float; infinity for what is too large, as in Go."""
     nearest: float = struct.unpack("f", struct.pack("f", value))[0]
     return nearest
