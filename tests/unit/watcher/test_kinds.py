@@ -126,7 +126,7 @@ def test_a_wrong_field_is_found_in_the_pod_spec_of_every_kind(api_version: str, 
         (
             ("spec", "containers", 0, "resources", "limits", "cpu"),
             ["1"],
-            "spec.containers[0].resources.limits['cpu']: expected an integer or a number or a string, got a list",
+            "limits['cpu']: expected an integer or a number or a string, got a list",
         ),
         (("spec", "securityContext", "runAsUser"), 1.5, "runAsUser: expected an integer, got a number"),
         (
