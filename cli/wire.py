@@ -11,7 +11,7 @@ from cli.ring import is_news
 from evaluator.app import GROUP as EVALUATOR_GROUP
 from evaluator.app import TOPICS as EVALUATOR_TOPICS
 from evaluator.app import Evaluator
-from evaluator.rego.pool import WorkerPool
+from evaluator.rego.engines import Engines
 from evaluator.state import State
 from pipeline.bus_memory import MemoryBus
 from pipeline.service import Part
@@ -72,8 +72,8 @@ class Embedded:
         bus, state = MemoryBus(), State(remember=store is not None, once=once)
         embedded = cls(bus, state)
         async with AsyncExitStack() as stack:
-            pool = await stack.enter_async_context(WorkerPool(settings.evaluator))
-            evaluator = Evaluator(settings.evaluator, pool, state, now)
+            rego = await stack.enter_async_context(Engines.start(settings.evaluator))
+            evaluator = Evaluator(settings.evaluator, rego, state, now)
             consumer = await stack.enter_async_context(bus.consume(EVALUATOR_GROUP, EVALUATOR_TOPICS))
             embedded.parts["evaluator"] = lambda _: evaluator.run(consumer, bus)
             if store is not None:

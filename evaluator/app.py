@@ -18,7 +18,7 @@ import msgspec
 from evaluator.evaluation import Finding, Inquiry, conclude, inquire
 from evaluator.loading import LoadedPolicy, load
 from evaluator.rego.memo import Memo
-from evaluator.rego.pool import WorkerPool
+from evaluator.rego.questions import Rego
 from evaluator.state import State
 from evaluator.verdicts import tell, withdraw
 from pipeline.bus import Consumer, Delivery, Publisher, Record
@@ -70,11 +70,11 @@ class Evaluator:
     """One evaluator with its state. `clock` gives the time of a verdict, once for each batch."""
 
     def __init__(
-        self, settings: EvaluatorSettings, pool: WorkerPool, state: State, clock: Callable[[], datetime]
+        self, settings: EvaluatorSettings, rego: Rego, state: State, clock: Callable[[], datetime]
     ) -> None:
         self._settings = settings
-        self._pool = pool
-        self._memo = Memo(pool)
+        self._rego = rego
+        self._memo = Memo(rego)
         self._state = state
         self._clock = clock
         self._batches: asyncio.Queue[_Batch | None] = asyncio.Queue(maxsize=_IN_FLIGHT)
@@ -164,7 +164,7 @@ class Evaluator:
         applied = record.event.data if record.event else None
         self._state.heard_of(name)
         if isinstance(applied, PolicyApplied):
-            loaded, checked = await load(applied, self._pool, self._settings.engine)
+            loaded, checked = await load(applied, self._rego, self._settings.engine)
             await publisher.publish([_checked_record(checked, self._clock())])
             if loaded is not None:
                 await self._replace(name, loaded, group)

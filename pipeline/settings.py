@@ -39,6 +39,7 @@ class EvaluatorSettings:
     """For the evaluator and its worker processes."""
 
     engine: EngineChoice
+    opa_url: str
     workers: int
     evaluation_deadline: float
     compile_deadline: float
@@ -75,7 +76,12 @@ class Settings(BaseSettings):
         description="Namespace of manifests that name none, as kubectl has it.",
     )
     engine: EngineChoice = Field(
-        default=EngineChoice.AUTO, description="Rego engine: auto, regorus or regopy."
+        default=EngineChoice.AUTO, description="Rego engine: auto, regorus, regopy or opa."
+    )
+    opa_url: str = Field(
+        default="",
+        pattern=r"^(https?://[^/\s?#]+(/[^\s?#]*)?|unix:///[^\s]+)?$",
+        description="OPA server for what the other engines refuse: http(s)://host:port or unix:///path.",
     )
     workers: int = Field(
         default=0, ge=0, le=256, description="Evaluation processes; 0 means one for each core."
@@ -150,6 +156,7 @@ class Settings(BaseSettings):
         """The evaluator's group."""
         return EvaluatorSettings(
             engine=self.engine,
+            opa_url=self.opa_url,
             workers=self.workers or os.cpu_count() or 1,
             evaluation_deadline=self.evaluation_deadline,
             compile_deadline=self.compile_deadline,

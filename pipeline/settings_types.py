@@ -9,6 +9,7 @@ class EngineChoice(StrEnum):
     AUTO = "auto"
     REGORUS = "regorus"
     REGOPY = "regopy"
+    OPA = "opa"
 
 
 class UnmatchedImages(StrEnum):

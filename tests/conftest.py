@@ -5,6 +5,7 @@ import os
 from collections.abc import AsyncIterator
 
 import pytest
+import regopy  # noqa: F401 - frees what is not its own where another libstdc++ is loaded before it
 from hypothesis import HealthCheck, settings
 
 settings.register_profile("tocsin", deadline=None, suppress_health_check=[HealthCheck.too_slow])

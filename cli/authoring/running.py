@@ -11,7 +11,7 @@ from cli.authoring.sources import PolicySource
 from evaluator.evaluation import Finding, conclude, inquire
 from evaluator.loading import LoadedPolicy, load
 from evaluator.rego.memo import Memo
-from evaluator.rego.pool import WorkerPool
+from evaluator.rego.questions import Rego
 from pipeline.events import PolicyChecked, ResourceApplied
 from pipeline.settings import Settings
 from pipeline.settings_types import UnmatchedImages
@@ -25,9 +25,7 @@ class Got:
     message: str = ""
 
 
-async def run_suite(
-    suite: Suite, cases: Sequence[Case], pool: WorkerPool, settings: Settings
-) -> PolicyReport:
+async def run_suite(suite: Suite, cases: Sequence[Case], pool: Rego, settings: Settings) -> PolicyReport:
     """Load the policy, evaluate it on the object of every case, compare."""
     loaded, checked = await load_source(suite.source, pool, settings)
     problem = checked.error or checked.unsupported
@@ -48,14 +46,14 @@ async def run_suite(
 
 
 async def load_source(
-    source: PolicySource, pool: WorkerPool, settings: Settings
+    source: PolicySource, pool: Rego, settings: Settings
 ) -> tuple[LoadedPolicy | None, PolicyChecked]:
     """See `evaluator.loading.load`."""
     return await load(source.applied(settings.cluster), pool, settings.engine)
 
 
 async def findings_of(
-    loaded: LoadedPolicy, resources: Sequence[ResourceApplied], pool: WorkerPool
+    loaded: LoadedPolicy, resources: Sequence[ResourceApplied], pool: Rego
 ) -> list[Finding | None]:
     """What the policy says of each resource; None where it does not apply."""
     inquiries = [inquire(applied, [loaded], UnmatchedImages.IGNORE) for applied in resources]

@@ -13,7 +13,7 @@ from cli.authoring.running import run_suite
 from cli.invoke import complain, let_go_of_stdout
 from cli.render import policy_tests
 from cli.render.text import printable
-from evaluator.rego.pool import WorkerPool
+from evaluator.rego.engines import Engines
 from pipeline.errors import ExitCode, UsageError
 from pipeline.settings import Settings, load_settings
 from pipeline.settings_types import EngineChoice
@@ -93,7 +93,7 @@ async def _run(ready: Sequence[_Ready], settings: Settings) -> list[PolicyReport
             tick(report.cases)
         return report
 
-    async with WorkerPool(settings.evaluator) as pool, asyncio.TaskGroup() as group:
+    async with Engines.start(settings.evaluator) as pool, asyncio.TaskGroup() as group:
         tasks = [
             group.create_task(run(suite, cases), name=f"tests of {suite.source.found.policy.name}")
             for suite, cases in ready

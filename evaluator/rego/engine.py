@@ -1,7 +1,8 @@
 """The port behind which the Rego engines stand.
 
 An adapter runs inside a worker process (`evaluator.rego.worker`), never in a
-service: engines can hang, eat memory and abort. It may refuse a policy, for any
+service: engines can hang, eat memory and abort. (An OPA server is a process of its
+own, and is asked from the service: `opa`.) An adapter may refuse a policy, for any
 reason it can name; it must not guess. What it answers is what OPA would answer
 to `data.sigstore.isCompliant`, Rego v0 unless the policy imports `rego.v1`.
 """
@@ -23,6 +24,7 @@ class EngineName(StrEnum):
 
     REGORUS = "regorus"
     REGOPY = "regopy"
+    OPA = "opa"
 
 
 class CompileError(PolicyError):

@@ -61,3 +61,7 @@ class Compiles(Protocol):
     async def compile(self, engine: EngineName, text: str) -> Module:
         """Compile and apply the engine's guards. Raises CompileError or RefusalError."""
         ...
+
+
+class Rego(Compiles, Evaluates, Protocol):
+    """What an evaluator needs of engines."""

@@ -190,6 +190,8 @@ def _load(name: EngineName) -> RegoEngine:
 
             Interpreter()  # reserves its address space now, before the limit is set
             return Regopy()
+        case EngineName.OPA:
+            raise RefusalError("is a server, and not asked from here")
 
 
 if __name__ == "__main__":

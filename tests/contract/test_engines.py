@@ -7,7 +7,7 @@ and the whole of Rego.
 
 import json
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from evaluator.rego.engine import CompileError, EngineError, RefusalError, RegoE
 from evaluator.rego.regopy import Regopy
 from evaluator.rego.regopy_builtins import TRUSTED, TRUSTED_ON_INTEGERS
 from tests.contract.rego_cases import CASES, DOCUMENT, HELPERS, UNDEFINED, Case, policy
+from tests.opa_server import BlockingOpa, opa_settings, running_opa
 from tests.services import opa
 
 
@@ -30,8 +31,20 @@ def _regorus() -> RegoEngine:
 ENGINES: dict[str, Callable[[], RegoEngine]] = {"regorus": _regorus, "regopy": Regopy}
 
 
-@pytest.fixture(params=sorted(ENGINES))
+@pytest.fixture(scope="module")
+def opa_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BlockingOpa]:
+    url = f"unix://{tmp_path_factory.mktemp('opa')}/opa.sock"
+    with running_opa(url):
+        engine = BlockingOpa(opa_settings(url))
+        yield engine
+        engine.close()
+
+
+@pytest.fixture(params=["opa", *sorted(ENGINES)])
 def engine(request: pytest.FixtureRequest) -> RegoEngine:
+    if request.param == "opa":
+        server: BlockingOpa = request.getfixturevalue("opa_engine")
+        return server
     return ENGINES[request.param]()
 
 
@@ -55,6 +68,11 @@ def test_regorus_refuses_none_of_the_expressions_that_are_defined() -> None:
     engine = _regorus()
     for case in CASES:
         assert _value(engine, policy(case)) == (UNDEFINED if case.value is False else case.value)
+
+
+def test_an_opa_server_says_of_each_expression_what_opa_says(opa_engine: BlockingOpa) -> None:
+    for case in CASES:
+        assert _value(opa_engine, policy(case)) == (UNDEFINED if case.value is False else case.value)
 
 
 def test_each_builtin_trusted_to_regopy_is_in_the_table() -> None:
