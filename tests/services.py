@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -52,11 +53,15 @@ def kube() -> Path:
 
 def _there(path: Path, name: str) -> Path:
     if not path.exists():
-        reason = f"{name} is not here: run `make services` (needs Go)"
-        if os.environ.get(_REQUIRED) == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
+        absent(f"{name} is not here: run `make services` (needs Go)")
     return path
+
+
+def absent(reason: str) -> NoReturn:
+    """Skip the test for want of a service, or fail it where every service is required."""
+    if os.environ.get(_REQUIRED) == "1":
+        pytest.fail(reason)
+    pytest.skip(reason)
 
 
 def build_opa() -> None:

@@ -122,7 +122,7 @@ def fields(violation: Violation, earlier: int, now: datetime) -> Iterator[Field]
     yield "Images", violation.images
     yield "Explanation", list(_explained(violation))
     yield "Opened", _moment(violation.opened_at, now)
-    yield "Last seen", _moment(violation.last_seen_at, now)
+    yield "Last verdict", _moment(violation.last_seen_at, now)
     if violation.resolved_at:
         yield "Resolved", f"{_moment(violation.resolved_at, now)}: {_HOW[violation.resolution or '']}"
     if earlier:

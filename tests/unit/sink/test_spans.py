@@ -1,0 +1,51 @@
+"""When a violation begins, goes on and ends.
+
+Not covered: rows (`test_fold`), the database (`tests/contract/test_store`).
+"""
+
+import pytest
+
+from pipeline.events import Mode, Outcome, Withdrawal
+from sink.spans import Continues, Opens, Resolution, Resolves, Step, step
+from tests.unit.sink.histories import ERROR, FAIL, PASS, Said, verdict, withdrawn
+
+WARN = Said(Outcome.WARN)
+ENFORCED_WARN = Said(Outcome.WARN, Mode.ENFORCE)
+
+
+def after(said: Said, *, is_open: bool) -> Step:
+    return step(verdict(said), is_open=is_open, policy_digest="p1")
+
+
+@pytest.mark.parametrize("said", [FAIL, ENFORCED_WARN])
+def test_a_violation_opens_and_then_goes_on(said: Said) -> None:
+    assert after(said, is_open=False) == Opens()
+    assert after(said, is_open=True) == Continues()
+
+
+@pytest.mark.parametrize("said", [PASS, WARN, ERROR, withdrawn(Withdrawal.RESOURCE_DELETED)])
+def test_without_a_violation_nothing_ends(said: Said) -> None:
+    assert after(said, is_open=False) is None
+
+
+@pytest.mark.parametrize("said", [PASS, WARN])
+def test_what_complies_under_the_same_policy_was_fixed(said: Said) -> None:
+    assert after(said, is_open=True) == Resolves(Resolution.FIXED)
+
+
+def test_what_complies_under_another_text_of_the_policy_was_not_fixed_by_anybody() -> None:
+    assert after(Said(Outcome.PASS, digest="p2"), is_open=True) == Resolves(Resolution.POLICY_CHANGED)
+
+
+def test_a_policy_that_only_warns_from_now_on_was_changed() -> None:
+    softened = Said(Outcome.WARN, Mode.WARN, digest="p2")
+    assert after(softened, is_open=True) == Resolves(Resolution.POLICY_CHANGED)
+
+
+def test_an_error_ends_nothing() -> None:
+    assert after(ERROR, is_open=True) is None
+
+
+@pytest.mark.parametrize("reason", Withdrawal)
+def test_a_withdrawn_verdict_ends_the_violation_for_its_reason(reason: Withdrawal) -> None:
+    assert after(withdrawn(reason), is_open=True) == Resolves(Resolution(reason.value))
