@@ -1,0 +1,230 @@
+"""Questions about violations and policies on every database: filters, orders, pages, ids.
+
+Not covered: how answers are shown (`tests/unit/cli`, `tests/e2e/test_queries`).
+"""
+
+from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from sqlalchemy import insert
+
+from pipeline.errors import StoreError
+from pipeline.events import Mode, Outcome, ResourceRef, Verdict
+from sink import schema
+from sink.database import connect, parse_url
+from sink.queries.filters import Filter
+from sink.queries.model import Owner, Violation
+from sink.queries.policies import list_policies
+from sink.queries.reader import Reader
+from sink.queries.violations import earlier_spans, find_violations, list_violations
+from sink.queries.words import Sort, State
+from sink.rows import resolved, verdict_row, violation_row
+from sink.tables import policies, verdicts, violations
+from tests.unit.sink.histories import ERROR, PASS, START, Said, told, verdict
+
+ENFORCED = Said(Outcome.FAIL, Mode.ENFORCE)
+DEPLOYMENT = ResourceRef(api_version="apps/v1", kind="Deployment", namespace="shop", name="web")
+
+
+@pytest.fixture
+async def reader(database: str) -> AsyncIterator[Reader]:
+    async with connect(parse_url(database), writes=True) as engine:
+        await schema.upgrade(engine)
+    async with Reader.open(database) as reader:
+        yield reader
+
+
+async def put(reader: Reader, *found: Verdict, resolution: str = "") -> list[dict[str, Any]]:
+    """Open a violation for each verdict; with a resolution, end it an hour later."""
+    events = [(record.key, record.event) for record in map(told, found)]
+    rows = [
+        violation_row(key, event, each) for (key, event), each in zip(events, found, strict=True) if event
+    ]
+    if resolution:
+        rows = [resolved(row, resolution, row["opened_at"] + timedelta(hours=1)) for row in rows]
+    async with reader.engine.begin() as connection:
+        await connection.execute(insert(violations), rows)
+    return rows
+
+
+async def ask(
+    reader: Reader, wanted: Filter, sort: Sort = Sort.RESOURCE, limit: int | None = None, page: int = 500
+) -> list[Violation]:
+    return await list_violations(reader, wanted, sort, limit, list, page)
+
+
+async def names(reader: Reader, **wanted: Any) -> list[str]:
+    return [each.resource.name for each in await ask(reader, Filter(**wanted))]
+
+
+async def test_a_violation_is_read_as_it_was_written(reader: Reader) -> None:
+    (row,) = await put(reader, verdict(owner=DEPLOYMENT, images=("nginx:1", "busybox")))
+    (found,) = await ask(reader, Filter())
+    assert (found.id, found.policy, found.policy_title) == (row["id"], "no-root", "No root")
+    assert (found.owner, found.images) == (Owner(kind="Deployment", name="web"), ("nginx:1", "busybox"))
+    assert (found.opened_at, found.resolved_at, found.file, found.image) == (START, None, None, None)
+    assert found.explanation == {"line": 3, "expression": "isCompliant", "decided": 0}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        ({}, ["api", "db", "web"]),
+        ({"clusters": ("prod",)}, ["db", "web"]),
+        ({"clusters": ("prod", "test")}, ["api", "db", "web"]),
+        ({"policies": ("no-root",)}, ["api", "web"]),
+        ({"namespaces": ("shop",)}, ["web"]),
+        ({"kinds": ("pod",)}, ["api", "web"]),
+        ({"kinds": ("STATEFULSET", "job")}, ["db"]),
+        ({"modes": ("enforce",)}, ["db"]),
+        ({"owners": ("web",)}, []),
+        ({"owners": ("api",)}, ["api"]),
+        ({"owners": ("deployment/front",)}, ["web"]),
+        ({"owners": ("front", "StatefulSet/db")}, ["db", "web"]),
+        ({"owners": ("Job/front",)}, []),
+        ({"images": ("POSTGRES",)}, ["db"]),
+        ({"images": ("nginx", "example.com/")}, ["api", "web"]),
+        ({"images": ("ngin_",)}, []),
+        ({"images": ("%",)}, []),
+        ({"since": START + timedelta(hours=1)}, ["db", "web"]),
+        ({"policies": ("no-root",), "namespaces": ("shop", "data")}, ["web"]),
+        ({"policies": ("x' OR 1=1 --",)}, []),
+    ],
+)
+async def test_each_filter_narrows(reader: Reader, wanted: dict[str, Any], expected: list[str]) -> None:
+    front = ResourceRef(api_version="apps/v1", kind="Deployment", namespace="shop", name="front")
+    await put(
+        reader,
+        verdict(name="web", owner=front, at=START + timedelta(hours=1)),
+        verdict(
+            ENFORCED, "db", "no-latest", kind="StatefulSet", namespace="data", images=("postgres:16",),
+            at=START + timedelta(hours=2),
+        ),
+        verdict(name="api", cluster="test", namespace="back", images=("example.com/api@sha256:0",)),
+    )  # fmt: skip
+    assert sorted(await names(reader, **wanted)) == expected
+
+
+async def test_open_ones_are_listed_unless_resolved_ones_or_all_are_asked_for(reader: Reader) -> None:
+    await put(reader, verdict(name="still"))
+    await put(reader, verdict(name="over"), resolution="fixed")
+    assert await names(reader) == ["still"]
+    assert await names(reader, state=State.RESOLVED) == ["over"]
+    assert await names(reader, state=State.ALL) == ["over", "still"]
+    since_end = START + timedelta(minutes=30)
+    assert await names(reader, state=State.RESOLVED, since=since_end) == ["over"]
+    assert await names(reader, state=State.ALL, since=since_end) == []
+
+
+def many() -> list[Verdict]:
+    """Violations that are alike in many ways: of the same moment, the same names elsewhere."""
+    return [
+        verdict(name=f"web-{number % 4}", policy=f"p{number % 3}", namespace=namespace, at=START + shift)
+        for number in range(12)
+        for namespace in ("shop", "data")
+        for shift in [timedelta(seconds=number % 2)]
+    ]
+
+
+ORDERS: dict[Sort, Callable[[Violation], Any]] = {
+    Sort.NEWEST: lambda each: -each.opened_at.timestamp(),
+    Sort.OLDEST: lambda each: each.opened_at.timestamp(),
+    Sort.RESOURCE: lambda each: (each.resource.namespace, each.resource.name, each.policy),
+    Sort.POLICY: lambda each: (each.policy, each.resource.namespace, each.resource.name),
+}
+
+
+@pytest.mark.parametrize("sort", Sort)
+@pytest.mark.parametrize("page", [1, 5, 24])
+async def test_pages_of_any_size_give_each_violation_once_and_in_order(
+    reader: Reader, sort: Sort, page: int
+) -> None:
+    await put(reader, *many())
+    whole = await ask(reader, Filter(), sort)
+    assert await ask(reader, Filter(), sort, page=page) == whole
+    assert len({each.id for each in whole}) == len(whole) == 24
+    key = ORDERS[sort]
+    assert all(key(one) <= key(other) for one, other in pairwise(whole))
+
+
+@pytest.mark.parametrize("limit", [1, 7, 24, 100])
+async def test_a_limit_is_the_beginning_of_the_list(reader: Reader, limit: int) -> None:
+    await put(reader, *many())
+    whole = await ask(reader, Filter(), Sort.NEWEST)
+    assert await ask(reader, Filter(), Sort.NEWEST, limit, page=5) == whole[:limit]
+
+
+async def test_an_id_is_found_by_its_first_characters(reader: Reader) -> None:
+    rows = await put(reader, *many())
+    identity = min(row["id"] for row in rows)
+    assert [each.id for each in await find_violations(reader, identity)] == [identity]
+    assert [each.id for each in await find_violations(reader, identity[:8])] == [identity]
+    assert len(await find_violations(reader, "")) == 5
+    assert await find_violations(reader, "%") == await find_violations(reader, "_" * 16) == []
+
+
+async def test_how_often_it_was_violated_before_is_counted(reader: Reader) -> None:
+    for minute in range(3):
+        await put(reader, verdict(at=START + timedelta(minutes=minute)), resolution="fixed")
+    await put(reader, verdict(at=START + timedelta(hours=1)), verdict(name="other"))
+    newest, *_ = await ask(reader, Filter(state=State.ALL), Sort.NEWEST)
+    oldest, *_ = await ask(reader, Filter(state=State.ALL, namespaces=("shop",)), Sort.OLDEST)
+    assert await earlier_spans(reader, newest) == 3
+    assert await earlier_spans(reader, oldest) == 0
+
+
+def policy_row(name: str, cluster: str = "prod", *, deleted: bool = False, **columns: Any) -> dict[str, Any]:
+    return {
+        "key": f"{cluster}/{name}", "cluster": cluster, "name": name, "digest": "p1", "applied_at": START,
+        "deleted_at": START if deleted else None, "mode": "warn", "refusals": {}, "findings": [], "reads": [],
+        **columns,
+    }  # fmt: skip
+
+
+async def test_policies_are_listed_with_what_they_found_and_without_those_that_are_gone(
+    reader: Reader,
+) -> None:
+    await put(reader, verdict(name="a"), verdict(name="b"), verdict(name="c", cluster="test"))
+    await put(reader, verdict(name="d"), resolution="fixed")
+    async with reader.engine.begin() as connection:
+        for row in (
+            policy_row("no-root", reads=["spec"], refusals={"regorus": "calls x"}),
+            policy_row("no-root", "test"),
+            policy_row("broken", error="spec.mode: expected warn or enforce"),
+            policy_row("gone", deleted=True),
+        ):
+            await connection.execute(insert(policies), row)
+        for name, said in (("web", ERROR), ("db", PASS)):
+            record = told(verdict(said, name, "broken"))
+            assert record.event is not None
+            assert isinstance(record.event.data, Verdict)
+            row = verdict_row(record.key, record.event, record.event.data)
+            await connection.execute(insert(verdicts), row)
+    found = await list_policies(reader)
+    assert [(each.name, each.cluster, each.violations, each.errors) for each in found] == [
+        ("broken", "prod", 0, 1),
+        ("no-root", "prod", 2, 0),
+        ("no-root", "test", 1, 0),
+    ]
+    (one,) = await list_policies(reader, ["prod"], "no-root")
+    assert (one.reads, one.refusals, one.error) == (("spec",), {"regorus": "calls x"}, None)
+
+
+async def test_a_database_that_fails_in_the_middle_is_an_error_of_the_store(reader: Reader) -> None:
+    async with reader.engine.begin() as connection:
+        await connection.run_sync(violations.drop)
+    with pytest.raises(StoreError):
+        await ask(reader, Filter())
+
+
+async def test_an_error_of_whoever_takes_the_rows_is_theirs(reader: Reader) -> None:
+    await put(reader, verdict())
+
+    def full(_: object) -> None:
+        raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        await list_violations(reader, Filter(), Sort.NEWEST, None, full)
