@@ -6,22 +6,22 @@ same input document share one query.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
-from evaluator.loading import LoadedPolicy
+from evaluator.loading import TEXT_FIELD, LoadedPolicy
 from evaluator.policies.authorities import Failed, Passed, Unknown, admit
 from evaluator.policies.document import Document, DocumentBuilder
-from evaluator.policies.judge import Judgement, judge, read_answer
+from evaluator.policies.judge import NOT_COMPLIANT, Judgement, judge, read_answer
 from evaluator.policies.matching import matching_images, unmatched_images
 from evaluator.policies.model import Rego
 from evaluator.policies.resources import workload_of
-from evaluator.rego.engine import Undefined, Value
+from evaluator.rego.engine import Because, Undefined, Value
 from evaluator.rego.memo import Query
 from evaluator.rego.questions import Answer, Failure, Module
 from pipeline.errors import DocumentError, EvaluationError
-from pipeline.events import Image, Mode, Outcome, PolicyRef, ResourceApplied
+from pipeline.events import Explanation, Image, Mode, Outcome, PolicyRef, ResourceApplied
 from pipeline.settings_types import UnmatchedImages
 
 NO_MATCHING_POLICY = PolicyRef(
@@ -122,12 +122,20 @@ def _decide(loaded: LoadedPolicy) -> Judgement | _Evaluate:
 
 def _judge(answer: Answer, engine: str) -> Judgement:
     match answer:
-        case Value(json):
-            return _judge_known(json) if len(json) <= _SHORT else _judge_text(json)
-        case Undefined():
-            return _judge_known(None)
+        case Value(json, because):
+            return _explained(_judge_known(json) if len(json) <= _SHORT else _judge_text(json), because)
+        case Undefined(because):
+            return _explained(_judge_known(None), because)
         case Failure(reason):
             return _error(f"could not be evaluated by {engine}: {reason}")
+
+
+def _explained(judgement: Judgement, because: Because | None) -> Judgement:
+    """Why it failed, where the policy itself has nothing to say."""
+    if because is None or judgement.message != NOT_COMPLIANT:
+        return judgement
+    explanation = Explanation(file=TEXT_FIELD, line=because.line, expression=because.expression)
+    return replace(judgement, explanation=explanation)
 
 
 @lru_cache(maxsize=4096)

@@ -12,7 +12,8 @@ from evaluator.rego.reads.paths import describe
 from pipeline.events import PolicyApplied, PolicyChecked
 from pipeline.settings_types import EngineChoice
 
-_TEXT_FIELD = "spec.policy.data"
+TEXT_FIELD = "spec.policy.data"
+"""What lines and columns of a policy's text are lines of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,5 +64,5 @@ async def _compile(policy: Policy, compiler: Compiles, engine: EngineChoice) -> 
 def _located(choice: Choice) -> str:
     if not choice.error:
         return ""
-    place = f"{_TEXT_FIELD}:{choice.line}:{choice.column}" if choice.line else _TEXT_FIELD
+    place = f"{TEXT_FIELD}:{choice.line}:{choice.column}" if choice.line else TEXT_FIELD
     return f"{place}: {choice.error}"

@@ -180,8 +180,10 @@ class Explanation(Data, frozen=True):
     """Where the deciding value came from."""
 
     file: str = ""
+    """The field of the policy that holds its text: what `line` is a line of."""
     line: int = 0
     expression: str = ""
+    """The one that did not hold, where the policy says nothing itself; empty where not known."""
     responses: tuple[dict[str, Any], ...] = ()
     """Every member of `isCompliant`, in Rego's set order."""
     decided: int = -1

@@ -7,7 +7,7 @@ reason it can name; it must not guess. What it answers is what OPA would answer
 to `data.sigstore.isCompliant`, Rego v0 unless the policy imports `rego.v1`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
@@ -46,15 +46,29 @@ class EngineError(EvaluationError):
 
 
 @dataclass(frozen=True, slots=True)
+class Because:
+    """The expression that decided, and its line in the policy's text, from 1."""
+
+    line: int
+    expression: str
+
+
+@dataclass(frozen=True, slots=True)
 class Value:
-    """What the query gave, as JSON text. Sets are arrays in Rego's order."""
+    """What the query gave, as JSON text. Sets are arrays in Rego's order.
+
+    `because` may say why it is false. It is no part of the answer: no two differ by it.
+    """
 
     json: bytes
+    because: Because | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Undefined:
-    """The query gave nothing."""
+    """The query gave nothing. `because` is as in `Value`."""
+
+    because: Because | None = field(default=None, compare=False)
 
 
 class Module(Protocol):

@@ -13,7 +13,7 @@ from itertools import islice
 from types import TracebackType
 from typing import Self
 
-from evaluator.rego.engine import CompileError, EngineName, RefusalError, Undefined, Value
+from evaluator.rego.engine import Because, CompileError, EngineName, RefusalError, Undefined, Value
 from evaluator.rego.process import Death, WorkerProcess, limits_of
 from evaluator.rego.protocol import (
     Answered,
@@ -237,10 +237,9 @@ async def _collect(process: WorkerProcess, steps: Sequence[_Step], answers: list
 
 def _answer_of(reply: Reply) -> Answer:
     match reply:
-        case Answered(error="", value=None):
-            return Undefined()
-        case Answered(error="", value=bytes(value)):
-            return Value(value)
+        case Answered(error="") as answered:
+            because = Because(answered.line, answered.expression) if answered.line else None
+            return Undefined(because) if answered.value is None else Value(answered.value, because)
         case _:
             return Failure(reply.error)
 

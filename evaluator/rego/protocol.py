@@ -67,10 +67,15 @@ class Compiled(msgspec.Struct, array_like=True, tag=4, frozen=True):
 
 
 class Answered(msgspec.Struct, array_like=True, tag=5, frozen=True):
-    """`value` is JSON, None for undefined; `error` says why there is neither."""
+    """`value` is JSON, None for undefined; `error` says why there is neither.
+
+    `line` and `expression` may say why it is false or undefined.
+    """
 
     value: bytes | None = None
     error: str = ""
+    line: int = 0
+    expression: str = ""
 
 
 class Explained(msgspec.Struct, array_like=True, tag=7, frozen=True):

@@ -7,6 +7,7 @@ documents which hold one are refused.
 
 import json
 import re
+import time
 from typing import Any
 
 import regorus
@@ -17,11 +18,13 @@ from evaluator.rego.engine import (
     PACKAGE,
     QUERY,
     RULE,
+    Because,
     CompileError,
     EngineError,
     Undefined,
     Value,
 )
+from evaluator.rego.explain.decider import MAX_DOCUMENT, MAX_SECONDS, Decider
 from evaluator.rego.purity import is_pure
 from evaluator.rego.regorus_ast import Analysis, analyse
 from pipeline.errors import clip
@@ -48,26 +51,41 @@ class Regorus:
             engine.eval_query("true")  # finds unsafe variables, without evaluating a rule
         except RuntimeError as error:
             raise _compile_error(str(error)) from error
-        return RegorusModule(engine, pure=is_pure(analysis.called))
+        return RegorusModule(engine, text, pure=is_pure(analysis.called))
 
 
 class RegorusModule:
     """See `evaluator.rego.engine.Module`. `engine` is for explanations, in the same process only."""
 
-    def __init__(self, engine: Any, *, pure: bool) -> None:
+    def __init__(self, engine: Any, text: str, *, pure: bool) -> None:
         self.engine = engine
+        self._text = text
+        self._decider: Decider | None = None
+        self._asked = False
         self.pure = pure
 
     def evaluate(self, document: bytes) -> Value | Undefined:
         """See the port."""
         _check_numbers(document)
+        start = time.perf_counter()
         try:
             self.engine.set_input_json(document.decode())
             text = self.engine.eval_rule_as_json(QUERY)
         except RuntimeError as error:
             failure = _compile_error(str(error))
             raise EngineError(f"line {failure.line}: {failure.message}") from error
-        return Undefined() if text == _UNDEFINED else Value(text.encode())
+        if text not in (_UNDEFINED, "false"):
+            return Value(text.encode())
+        cheap = time.perf_counter() - start < MAX_SECONDS and len(document) <= MAX_DOCUMENT
+        because = self._because(document) if cheap else None
+        return Undefined(because) if text == _UNDEFINED else Value(text.encode(), because)
+
+    def _because(self, document: bytes) -> Because | None:
+        """The expression that decided, made ready at the first answer that has no message of its own."""
+        if not self._asked:
+            self._asked = True
+            self._decider = Decider.of(self.engine, self._text, _tree(self.engine))
+        return self._decider.find(document) if self._decider else None
 
 
 def syntax_tree(text: str) -> Any:

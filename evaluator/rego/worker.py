@@ -126,11 +126,12 @@ class _Worker:
         return self._answered(answer)
 
     def _answered(self, answer: Value | Undefined) -> Answered:
-        if not isinstance(answer, Value):
-            return Answered()
-        if len(answer.json) > self.limits.answer:
-            return Answered(error=answer_too_long(len(answer.json), self.limits.answer))
-        return Answered(value=answer.json)
+        value = answer.json if isinstance(answer, Value) else None
+        if value is not None and len(value) > self.limits.answer:
+            return Answered(error=answer_too_long(len(value), self.limits.answer))
+        if answer.because is None:
+            return Answered(value)
+        return Answered(value, line=answer.because.line, expression=answer.because.expression)
 
     def _explain(self, request: Explain) -> Explained:
         try:

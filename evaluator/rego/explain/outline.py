@@ -88,6 +88,11 @@ class Outline:
         return (rule for rule in self.rules if rule.name == name)
 
 
+def names(text: str) -> frozenset[str]:
+    """Every name in a text, whatever it stands for."""
+    return frozenset(token.text for token in tokenize(text) if token.kind is Kind.NAME)
+
+
 def outline(text: str, tree: dict[str, Any]) -> Outline:
     """Take a policy apart. `tree`: the `ast` of it."""
     return _Reader(text, tree).read()

@@ -8,6 +8,9 @@ from evaluator.rego.engine import PACKAGE
 
 _RULE = "tocsin_probe"
 _VALUE = "tocsin_value"
+NAMES = frozenset({_RULE, _VALUE})
+"""Names that a policy to be explained must not use."""
+
 _FILE = "probe.rego"
 _QUERY = f"data.{PACKAGE}.{_RULE}"
 

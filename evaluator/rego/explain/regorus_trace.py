@@ -2,9 +2,9 @@
 
 import json
 
-from evaluator.rego.engine import Value
-from evaluator.rego.explain.outline import outline
-from evaluator.rego.explain.probes import Probes
+from evaluator.rego.engine import RefusalError, Value
+from evaluator.rego.explain.outline import names, outline
+from evaluator.rego.explain.probes import NAMES, Probes
 from evaluator.rego.explain.steps import Step
 from evaluator.rego.explain.trace import trace
 from evaluator.rego.regorus import Regorus
@@ -15,6 +15,8 @@ def explain(text: str, document: bytes) -> tuple[bytes | None, tuple[Step, ...]]
 
     Raises CompileError, RefusalError and EngineError as the engine does.
     """
+    if taken := names(text) & NAMES:
+        raise RefusalError(f"the policy uses a name that explanations need: {', '.join(sorted(taken))}")
     module = Regorus().compile(text)
     answer = module.evaluate(document)
     tree = json.loads(module.engine.get_ast_as_json())[0]["ast"]

@@ -8,15 +8,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from evaluator.evaluation import Finding, conclude, inquire
 from evaluator.explaining import Account, explain, relevant
 from evaluator.loading import LoadedPolicy
 from evaluator.policies.judge import Defined, judge
 from evaluator.policies.validation import parse
-from evaluator.rego.engine import EngineName, Undefined
+from evaluator.rego.engine import Because, EngineName, Undefined, Value
 from evaluator.rego.explain.steps import State, Step
 from evaluator.rego.protocol import Explained
 from evaluator.rego.questions import Answer, Failure, Module, Question
-from pipeline.events import Outcome, PolicyApplied, ResourceApplied, ResourceRef
+from pipeline.events import Explanation, Outcome, PolicyApplied, ResourceApplied, ResourceRef
+from pipeline.settings_types import UnmatchedImages
 from tests.unit.evaluator.policy_objects import policy_object
 
 STEP = Step(0, "isCompliant", 2, State.FAILED, "input.a", 2)
@@ -100,3 +102,28 @@ def test_of_a_pass_only_what_held_for_the_member_that_decided_matters() -> None:
 
 def test_of_a_fail_everything_matters() -> None:
     assert list(relevant((STEP,), judge(Defined(value=False)))) == [STEP]
+
+
+def finding_of(answer: Answer) -> Finding:
+    body = policy_object(policy=REGO)
+    policy = parse(PolicyApplied(cluster="test", name="p", digest="", object=body))
+    loaded = LoadedPolicy(policy, Module(1, EngineName.REGORUS, "text"))
+    inquiry = inquire(resource(), [loaded], UnmatchedImages.IGNORE)
+    (finding,) = conclude(inquiry, [[answer]])
+    return finding
+
+
+def test_a_failure_without_a_message_carries_the_expression_that_decided() -> None:
+    because = Because(2, "input.a")
+    expected = Explanation(file="spec.policy.data", line=2, expression="input.a")
+    for answer in (Undefined(because), Value(b"false", because)):
+        judgement = finding_of(answer).judgement
+        assert (judgement.message, judgement.explanation) == ("policy is not compliant", expected)
+
+
+def test_what_says_itself_why_is_left_as_it_is() -> None:
+    because = Because(2, "input.a")
+    for answer in (Value(b"true", because), Value(b'"text"', because), Undefined()):
+        assert finding_of(answer).judgement.explanation is None
+    judgement = finding_of(Value(b'[{"result": false, "error": "bad"}]', because)).judgement
+    assert judgement.explanation == Explanation(responses=({"result": False, "error": "bad"},), decided=-1)
