@@ -18,7 +18,6 @@ from watcher.disk import changes
 from watcher.followed_policies import FollowedPolicies
 from watcher.followed_resources import FollowedResources
 from watcher.known import Known
-from watcher.manifests import Trouble
 from watcher.records import tombstone
 from watcher.summary import Summary, Tally
 
@@ -56,7 +55,5 @@ async def follow(
                 mended = sorted(unmended - policies.failing - resources.failing)
                 await publisher.publish([tombstone(Topic.DEADLETTERS, key) for key in mended])
                 unmended.clear()
-            # a folder that is followed may be empty for now
-            tally.unreadable = [each for each in tally.unreadable if each.trouble is not Trouble.EMPTY]
             if listed is not None:
                 listed(tally.summary())

@@ -24,15 +24,16 @@ class Difference:
 
 
 class Snapshot:
-    """The files at some paths as they were when last looked at."""
+    """The files at some paths as they were when last looked at. `racy`: in seconds, see above."""
 
-    def __init__(self, paths: Sequence[str]) -> None:
+    def __init__(self, paths: Sequence[str], racy: float = _RACY_SECONDS) -> None:
         self._paths = paths
+        self._racy = racy
         self._signatures: dict[str, _Signature | None] = {}
 
     def look(self, known: frozenset[str]) -> Difference:
         """Compare with the disk; blocking. `known`: files that have something published."""
-        listing = find(self._paths)
+        listing = _without_empty(find(self._paths))
         listed = {file.name: file for file in listing.files}
         shielded = tuple(
             problem.path for problem in listing.problems if problem.trouble is Trouble.UNREADABLE
@@ -50,8 +51,20 @@ class Snapshot:
             for name in sorted(known | self._signatures.keys())
             if name not in listed and not is_below(name, shielded)
         )
-        self._signatures = {name: _settled(signature) for name, signature in signatures.items()}
+        self._signatures = {name: self._settled(signature) for name, signature in signatures.items()}
         return Difference(listing, due, gone, shielded)
+
+    def _settled(self, signature: _Signature | None) -> _Signature | None:
+        """The signature, if the file has been left alone for a while."""
+        if signature and abs(time.time() - signature[-1] / 1e9) < self._racy:
+            return None
+        return signature
+
+
+def _without_empty(listing: Listing) -> Listing:
+    """A folder that is followed may be empty for now: nothing to report."""
+    problems = [problem for problem in listing.problems if problem.trouble is not Trouble.EMPTY]
+    return Listing(listing.files, tuple(problems))
 
 
 def is_below(name: str, paths: Sequence[str]) -> bool:
@@ -79,10 +92,3 @@ def _signature(file: ManifestFile) -> _Signature | None:
     if not stat.S_ISREG(status.st_mode):
         return ()
     return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-
-
-def _settled(signature: _Signature | None) -> _Signature | None:
-    """The signature, if the file has been left alone for a while."""
-    if signature and abs(time.time() - signature[-1] / 1e9) < _RACY_SECONDS:
-        return None
-    return signature
