@@ -45,8 +45,14 @@ _SUSPECTS = (
 )
 
 
+_MAX_BRACKETS = 2000
+"""ryaml takes time with the square of the depth of flow style: 0.1 s for so many, minutes for 100,000."""
+
+
 def is_plain(text: str) -> bool:
-    """Whether every parser reads this text the same, as far as it reads it at all."""
+    """Whether every parser reads this text the same, as far as it reads it at all, and in good time."""
+    if text.count("{") + text.count("[") > _MAX_BRACKETS:
+        return False
     text = f"\n{text}"  # a node can begin at the start, too
     return not any(suspect.search(text) for suspect in _SUSPECTS)
 
