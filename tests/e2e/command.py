@@ -55,6 +55,31 @@ def tocsin(
     return Ran(run.returncode, run.stdout.decode(), run.stderr.decode())
 
 
+_MEASURED = """
+import resource, subprocess, sys
+code = subprocess.call(sys.argv[2:])
+with open(sys.argv[1], "w") as peak:
+    peak.write(str(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss))
+sys.exit(code)
+"""
+"""In a process between: what a process had in memory counts for the one it starts, too."""
+
+
+def peak_memory(folder: Path, *arguments: str | Path) -> tuple[Ran, int]:
+    """Run a command; how many bytes its largest process had in memory, workers among them."""
+    run = subprocess.run(
+        [sys.executable, "-c", _MEASURED, folder / "peak.txt", TOCSIN, *arguments],
+        cwd=folder,
+        env=environment(folder),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=TIMEOUT,
+        check=False,
+    )
+    peak = int((folder / "peak.txt").read_text()) * 1024
+    return Ran(run.returncode, run.stdout.decode(), run.stderr.decode()), peak
+
+
 def pod(name: str, *, privileged: bool = False, image: str = "nginx", **spec: Any) -> dict[str, Any]:
     """A Pod."""
     container = {"name": "web", "image": image, "securityContext": {"privileged": privileged}}

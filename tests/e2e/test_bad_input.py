@@ -1,20 +1,20 @@
 """Bad input gets one clear line and an exit code, and everything else is still done."""
 
 import json
+import os
 import signal
 import subprocess
-import time
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
-from tests.e2e.command import NOT_PRIVILEGED, TOCSIN, environment, pod, policy, tocsin, write
+from tests.e2e.command import NOT_PRIVILEGED, TOCSIN, environment, peak_memory, pod, policy, tocsin, write
 
 GOOD_DOCUMENT = (
     "apiVersion: v1\nkind: Pod\nmetadata: {name: %s}\nspec: {containers: [{name: c, image: nginx}]}\n"
 )
+FIFTY_MB = 50 * 2**20
 BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
     f"{name}: &{name} [{','.join(f'*{previous}' for _ in range(9))}]\n"
     for previous, name in zip("abcdefgh", "bcdefghi", strict=True)
@@ -62,6 +62,16 @@ def test_an_empty_folder_is_named(folder: Path) -> None:
         ("scalar.yaml", "hello\n", "string"),
         ("nameless.yaml", "apiVersion: v1\nkind: Pod\nspec: {}\n", "metadata"),
         ("image.yaml", GOOD_DOCUMENT.replace("nginx", "5") % "five", "spec.containers[0].image"),
+        ("untyped.yaml", "kind: Pod\nmetadata: {name: a}\n", "apiVersion"),
+        ("labels.yaml", GOOD_DOCUMENT.replace("%s", "%s, labels: {a: 1}") % "l", "metadata.labels['a']"),
+        ("map.yaml", GOOD_DOCUMENT.replace("[{name: c, image: nginx}]", "{a: b}") % "m", "spec.containers"),
+        ("items.yaml", "apiVersion: v1\nkind: List\nitems:\n- hello\n", "items[0]"),
+        ("deep.yaml", "a: " + "[" * 5000 + "\n", "nest"),
+        (
+            "cron.yaml",
+            "{apiVersion: batch/v1, kind: CronJob, metadata: {name: a}, spec: {jobTemplate: {spec: 5}}}",
+            "spec.jobTemplate.spec",
+        ),
         (
             "network.yaml",
             GOOD_DOCUMENT.replace("spec: {", "spec: {hostNetwork: 'yes', ") % "net",
@@ -72,7 +82,7 @@ def test_an_empty_folder_is_named(folder: Path) -> None:
 def test_a_bad_document_costs_one_line_and_its_neighbours_are_scanned(
     folder: Path, name: str, document: str, said: str
 ) -> None:
-    around = [GOOD_DOCUMENT % "before", document, GOOD_DOCUMENT % "after"]
+    around = [GOOD_DOCUMENT % "before", f"{document}\n", GOOD_DOCUMENT % "after"]
     (folder / "deploy" / name).write_text("---\n".join(around))
     ran = _scan(folder, "deploy")
     assert ran.code == 3
@@ -91,15 +101,54 @@ def test_a_file_that_is_not_utf8_costs_one_line(folder: Path) -> None:
     assert len(ran.report["violations"]) == 1
 
 
-def test_one_document_of_50_mb_is_one_line(folder: Path) -> None:
+def test_a_file_in_utf16_costs_one_line(folder: Path) -> None:
+    (folder / "deploy" / "wide.yaml").write_bytes((GOOD_DOCUMENT % "wide").encode("utf-16"))
+    ran = _scan(folder, "deploy")
+    assert ran.code == 3
+    assert "UTF-16" in ran.report["errors"][0]["message"]
+    assert len(ran.report["violations"]) == 1
+
+
+def test_a_file_whose_name_is_not_utf8_is_scanned_and_can_be_told(folder: Path) -> None:
+    name = os.fsdecode(b"caf\xe9.yaml")
+    write(folder / "deploy" / name, pod("cafe", privileged=True))
+    ran = _scan(folder, "deploy")
+    assert ran.code == 0
+    assert [item["file"] for item in ran.report["violations"]] == ["deploy/bad.yaml", "deploy/caf\\xe9.yaml"]
+
+
+def test_a_file_that_cannot_be_read_costs_one_line(folder: Path) -> None:
+    (folder / "deploy" / "loop.yaml").symlink_to("loop.yaml")  # unreadable for root, too
+    ran = _scan(folder, "deploy")
+    assert ran.code == 3
+    (error,) = ran.errors
+    assert "deploy/loop.yaml" in error
+    assert len(ran.report["violations"]) == 1
+
+
+def test_one_document_of_50_mb_is_one_line_and_costs_no_memory(folder: Path) -> None:
+    _, usual = peak_memory(folder, "scan", "deploy", "-p", "policy.yaml")
     huge = "apiVersion: v1\nkind: Pod\nmetadata: {name: huge}\nspec:\n  containers:\n"
     line = "  - {name: c, image: nginx}\n"
-    (folder / "deploy" / "huge.yaml").write_text(huge + line * (50 * 2**20 // len(line)))
-    ran = _scan(folder, "deploy")
+    (folder / "deploy" / "huge.yaml").write_text(huge + line * (FIFTY_MB // len(line)))
+    ran, peak = peak_memory(folder, "scan", "deploy", "-p", "policy.yaml", "-o", "json")
     assert ran.code == 3
     (error,) = ran.report["errors"]
     assert "deploy/huge.yaml" in error["file"]
     assert len(ran.report["violations"]) == 1
+    assert peak - usual < FIFTY_MB
+
+
+def test_a_list_of_50_mb_is_read_item_by_item(folder: Path) -> None:
+    _, usual = peak_memory(folder, "scan", "deploy", "-p", "policy.yaml")
+    heap = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "m"}, "data": {"x": "y" * 500_000}}
+    items = [heap] * (FIFTY_MB // 500_000) + [pod("last", privileged=True)]
+    listing = {"apiVersion": "v1", "items": items, "kind": "List"}
+    (folder / "deploy" / "list.json").write_text(json.dumps(listing))
+    ran, peak = peak_memory(folder, "scan", "deploy", "-p", "policy.yaml", "-o", "json")
+    assert ran.code == 0
+    assert [item["resource"]["name"] for item in ran.report["violations"]] == ["bad", "last"]
+    assert peak - usual < FIFTY_MB
 
 
 @pytest.mark.parametrize(
@@ -160,6 +209,17 @@ def test_of_two_policies_of_one_name_the_first_counts_and_the_second_is_an_error
     assert len(ran.report["violations"]) == 1
 
 
+def test_a_policy_file_that_is_broken_in_the_middle_costs_that_policy_only(folder: Path) -> None:
+    write(folder / "policy.yaml", policy("no-privileged", NOT_PRIVILEGED))
+    good = (folder / "policy.yaml").read_text()
+    (folder / "policy.yaml").write_text(f"kind: ClusterImagePolicy\nspec: [\n---\n{good}")
+    ran = _scan(folder, "deploy")
+    assert ran.code == 3
+    (error,) = ran.errors
+    assert "policy.yaml:" in error
+    assert [item["policy"] for item in ran.report["violations"]] == ["no-privileged"]
+
+
 def test_policies_that_are_not_there_are_wrong_usage(folder: Path) -> None:
     ran = tocsin(folder, "scan", "deploy", "-p", "nowhere")
     assert ran.code == 2
@@ -181,9 +241,14 @@ def test_a_reader_that_goes_away_is_no_traceback(folder: Path) -> None:
     assert "went away" in said
 
 
-def test_ctrl_c_in_the_middle_reports_what_was_read(folder: Path) -> None:
+@pytest.mark.parametrize(
+    "arguments",
+    [["-", "-p", "policy.yaml"], ["deploy", "-p", "-"], ["-", "-p", "policy.yaml", "--db", "sqlite:///a.db"]],
+    ids=["manifests", "policies", "database"],
+)
+def test_ctrl_c_in_the_middle_reports_what_was_read(folder: Path, arguments: list[str]) -> None:
     with subprocess.Popen(
-        [TOCSIN, "scan", "-", "-p", "policy.yaml", "-o", "json"],
+        [TOCSIN, "scan", *arguments, "-o", "json"],
         cwd=folder,
         env=environment(folder),
         stdin=subprocess.PIPE,
@@ -191,19 +256,15 @@ def test_ctrl_c_in_the_middle_reports_what_was_read(folder: Path) -> None:
         stderr=subprocess.PIPE,
     ) as process:
         assert process.stdin is not None
-        process.stdin.write(b"".join(b"---\n" + (GOOD_DOCUMENT % f"p{n}").encode() for n in range(200)))
+        # more than a pipe holds: once it is written, the command is in the middle of reading it
+        process.stdin.write(b"".join(b"---\n" + (GOOD_DOCUMENT % f"p{n}").encode() for n in range(2000)))
         process.stdin.flush()
-        _wait_for_children(process.pid)
         process.send_signal(signal.SIGINT)
-        out, said = process.communicate(timeout=60)
-        assert process.returncode == 130
+        # standard input stays open: nobody may wait for its end
+        assert process.stdout is not None
+        assert process.stderr is not None
+        out, said = process.stdout.read(), process.stderr.read()
+        assert process.wait(60) == 130
     assert json.loads(out)["kind"] == "ScanReport"
-    assert b"interrupted" in said
+    assert said.decode().splitlines()[-1] == "error: interrupted: the report covers what was read until then"
     assert b"Traceback" not in said
-
-
-def _wait_for_children(pid: int) -> None:
-    """Until the command has a worker: it is in the middle of its work then."""
-    deadline = time.monotonic() + 30
-    while not psutil.Process(pid).children():
-        assert time.monotonic() < deadline
