@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from types import MappingProxyType
 
 from watcher.manifests import PathProblem, Trouble, plain_path
@@ -41,14 +42,18 @@ class Remainder:
     @property
     def gone(self) -> list[str]:
         """Keys that are not there any more."""
-        kept = set(self.kept)
-        return [key for key in self._files if key not in kept]
+        return [key for key, file in self._files.items() if not self._is_unsure(file)]
 
     @property
     def kept(self) -> list[str]:
         """Keys that may be there, but could not be seen."""
-        unsure = tuple(self._unsure)
-        return [key for key, file in self._files.items() if is_below(file, unsure)] if unsure else []
+        return [key for key, file in self._files.items() if self._is_unsure(file)]
+
+    def _is_unsure(self, file: str) -> bool:
+        """By the folders above it: there may be many files, and many that could not be read."""
+        if not self._unsure:
+            return False
+        return file in self._unsure or any(str(folder) in self._unsure for folder in PurePath(file).parents)
 
 
 class Remainders:
