@@ -86,7 +86,8 @@ async def _audit(
             bus, group = embedded.bus, settings.source
             loaded = await publish_policies(policies, bus, group, now, stop, left)
             await bus.seal(Topic.POLICIES)
-            if not loaded.unreadable:  # else no verdict is over: a policy may be where nobody could look
+            # otherwise no verdict is over: its policy may be where nobody could look
+            if not loaded.unreadable and not stop.is_set():
                 embedded.state.keep_only({policy_name(key) for key in left.policies.kept})
             summaries.append(loaded)
             summaries.append(await publish_manifests(options.paths, bus, group, now, stop, advance, left))
