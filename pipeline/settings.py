@@ -20,7 +20,7 @@ from pydantic_settings import (
 )
 
 from pipeline.errors import UsageError, clip
-from pipeline.settings_types import EngineChoice, UnmatchedImages
+from pipeline.settings_types import EngineChoice, UnmatchedImages, WorkloadKind
 
 TOML_FILE = "tocsin.toml"
 
@@ -32,6 +32,25 @@ class SourceSettings:
     cluster: str
     namespace: str
     max_document_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterSettings:
+    """For the watcher of a cluster."""
+
+    context: str
+    kubeconfig: str
+    namespaces: frozenset[str]
+    excluded_namespaces: frozenset[str]
+    kinds: frozenset[str]
+    redact_environment: bool
+    page_size: int
+    connect_timeout: float
+    answer_timeout: float
+    read_timeout: float
+    backoff_first: float
+    backoff_most: float
+    denied_retry: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +93,43 @@ class Settings(BaseSettings):
         default="default",
         min_length=1,
         description="Namespace of manifests that name none, as kubectl has it.",
+    )
+    context: str = Field(
+        default="", description="Context of the kubeconfig; empty: the current one, or the Pod's own cluster."
+    )
+    kubeconfig: str = Field(
+        default="",
+        description="Path of the kubeconfig; empty: KUBECONFIG or ~/.kube/config, as kubectl has it.",
+    )
+    namespaces: frozenset[str] = Field(
+        default=frozenset(), description="Namespaces to watch; empty: all. As a JSON list in the environment."
+    )
+    excluded_namespaces: frozenset[str] = Field(
+        default=frozenset(), description="Namespaces to leave out, such as kube-system."
+    )
+    kinds: frozenset[WorkloadKind] = Field(
+        default=frozenset(WorkloadKind), description="Kinds to watch; default: all eight."
+    )
+    redact_environment: bool = Field(
+        default=True,
+        description="Replace literal environment values before anything is published: passwords live there.",
+    )
+    page_size: int = Field(
+        default=500, ge=1, description="Objects a page of a list; kubectl's and client-go's figure."
+    )
+    connect_timeout: float = Field(default=10.0, gt=0, description="Seconds to connect to an API server.")
+    answer_timeout: float = Field(
+        default=60.0, gt=0, description="Seconds without a byte in an answer; API servers give up after 60."
+    )
+    read_timeout: float = Field(
+        default=150.0,
+        gt=0,
+        description="Seconds without a byte in a watch; bookmarks come about once a minute.",
+    )
+    backoff_first: float = Field(default=0.5, gt=0, description="Seconds before the first retry.")
+    backoff_most: float = Field(default=30.0, gt=0, description="Seconds between retries, at most.")
+    denied_retry: float = Field(
+        default=60.0, gt=0, description="Seconds until a kind is asked for again that was denied or missing."
     )
     engine: EngineChoice = Field(
         default=EngineChoice.AUTO, description="Rego engine: auto, regorus, regopy or opa."
@@ -149,6 +205,25 @@ class Settings(BaseSettings):
             cluster=self.cluster,
             namespace=self.namespace,
             max_document_bytes=self.max_document_mib * 2**20,
+        )
+
+    @property
+    def api_server(self) -> ClusterSettings:
+        """The group of a cluster's watcher."""
+        return ClusterSettings(
+            context=self.context,
+            kubeconfig=self.kubeconfig,
+            namespaces=self.namespaces,
+            excluded_namespaces=self.excluded_namespaces,
+            kinds=frozenset(kind.value for kind in self.kinds),
+            redact_environment=self.redact_environment,
+            page_size=self.page_size,
+            connect_timeout=self.connect_timeout,
+            answer_timeout=self.answer_timeout,
+            read_timeout=self.read_timeout,
+            backoff_first=self.backoff_first,
+            backoff_most=self.backoff_most,
+            denied_retry=self.denied_retry,
         )
 
     @property

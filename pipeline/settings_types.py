@@ -17,3 +17,16 @@ class UnmatchedImages(StrEnum):
 
     IGNORE = "ignore"
     WARN = "warn"
+
+
+class WorkloadKind(StrEnum):
+    """The kinds that hold Pods."""
+
+    POD = "Pod"
+    REPLICA_SET = "ReplicaSet"
+    DEPLOYMENT = "Deployment"
+    STATEFUL_SET = "StatefulSet"
+    DAEMON_SET = "DaemonSet"
+    JOB = "Job"
+    CRON_JOB = "CronJob"
+    REPLICATION_CONTROLLER = "ReplicationController"

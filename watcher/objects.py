@@ -200,9 +200,7 @@ def _read_workload(body: dict[str, Any], group: str, namespace: str) -> Resource
         name=name,
         resource_version=meta.resourceVersion or "",
     )
-    return Resource(
-        ref, group, _seen_digest(body), _without_managed_fields(body), _owner(meta, ref.namespace)
-    )
+    return Resource(ref, group, seen_digest(body), _without_managed_fields(body), _owner(meta, ref.namespace))
 
 
 def _refuse(body: dict[str, Any], namespace: str, message: str) -> NoReturn:
@@ -239,6 +237,21 @@ def _owner(meta: Any, namespace: str) -> ResourceRef | None:
     return None
 
 
+def controller_of(metadata: dict[str, Any]) -> ResourceRef | None:
+    """The controller among the owners, read leniently: a reference is no reason to refuse an object."""
+    owners = metadata.get("ownerReferences")
+    for owner in owners if isinstance(owners, list) else ():
+        if isinstance(owner, dict) and owner.get("controller") is True:
+            return ResourceRef(
+                api_version=str(owner.get("apiVersion") or ""),
+                kind=str(owner.get("kind") or ""),
+                namespace=str(metadata.get("namespace") or ""),
+                name=str(owner.get("name") or ""),
+                uid=str(owner.get("uid") or ""),
+            )
+    return None
+
+
 def _without_managed_fields(body: dict[str, Any]) -> dict[str, Any]:
     metadata = body.get("metadata")
     if isinstance(metadata, dict) and "managedFields" in metadata:
@@ -247,8 +260,11 @@ def _without_managed_fields(body: dict[str, Any]) -> dict[str, Any]:
     return body
 
 
-def _seen_digest(body: dict[str, Any]) -> str:
-    """Digest of what policies can see: not status, nor what every write changes."""
+def seen_digest(body: dict[str, Any], running: Any = None) -> str:
+    """Digest of what policies can see: not status, nor what every write changes.
+
+    `running`: what is known of the images that run; policies see their digests.
+    """
     metadata = {key: value for key, value in body["metadata"].items() if key not in _UNSEEN_METADATA}
     return _digest(
         {
@@ -256,6 +272,7 @@ def _seen_digest(body: dict[str, Any]) -> str:
             "kind": body["kind"],
             "metadata": metadata,
             "spec": body.get("spec"),
+            **({"running": running} if running else {}),
         }
     )
 

@@ -1,0 +1,159 @@
+"""A cluster to the log: everything it has, and then every change (`follow`), or once (`list_once`).
+
+Policies come first, then what may own something, then Pods, so that a resource is judged
+by the policies there are and under the owner it has.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+
+from pipeline.bus import Publisher
+from pipeline.events import Topic, resource_key
+from pipeline.settings import ClusterSettings
+from watcher.cluster.api import ApiServer
+from watcher.cluster.errors import DeniedError, MissingError
+from watcher.cluster.kinds import PODS, POLICIES, WORKLOADS, ServedKind
+from watcher.cluster.lookup import OwnerLookup
+from watcher.cluster.mirror import Mirror
+from watcher.cluster.reflector import Reflector
+from watcher.records import tombstone
+
+Clock = Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class KnownObjects:
+    """What an earlier run published. `resources`: key on the log -> kind; `policies`: keys."""
+
+    resources: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    policies: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What the first list of everything found. `troubles`: plural of a kind -> why it cannot be read."""
+
+    objects: Mapping[str, int]
+    troubles: Mapping[str, str]
+
+
+async def follow(
+    api: ApiServer,
+    cluster: str,
+    publisher: Publisher,
+    settings: ClusterSettings,
+    clock: Clock,
+    stop: asyncio.Event,
+    *,
+    policies: bool,
+    known: KnownObjects | None = None,
+    listed: Callable[[Listing], None] | None = None,
+) -> None:
+    """Publish what the cluster has, then follow it until `stop`.
+
+    `policies`: whether the cluster's own ClusterImagePolicies are wanted. What `known` names
+    and is not there any more gets its tombstone with the first list of its kind. `listed` is
+    called when everything was listed once, or cannot be.
+    """
+    known = known or KnownObjects()
+    mirror = Mirror(cluster, publisher, settings, OwnerLookup(api), clock)
+    changed = asyncio.Event()
+    reflectors: list[Reflector] = []
+    async with _stopping(stop) as stopping, asyncio.TaskGroup() as group:
+        for stage in _stages(settings, policies=policies):
+            started = [
+                Reflector(api, kind, namespace, mirror, settings, changed.set)
+                for kind in stage
+                for namespace in _namespaces(kind, settings)
+            ]
+            for reflector in started:
+                reflector.state.restore(_uids(cluster, reflector.kind, known))
+                group.create_task(reflector.run(stop), name=f"reflector-{reflector.kind.plural}")
+            reflectors += started
+            await _settled(started, changed, stopping)
+            if stage == (POLICIES,) and not stop.is_set() and not any(each.trouble for each in started):
+                gone = sorted(known.policies - mirror.policies)
+                await publisher.publish([tombstone(Topic.POLICIES, key) for key in gone])
+        if listed is not None and not stop.is_set():
+            listed(_listing(reflectors))
+
+
+async def list_once(
+    api: ApiServer,
+    cluster: str,
+    publisher: Publisher,
+    settings: ClusterSettings,
+    clock: Clock,
+    *,
+    policies: bool,
+    progress: Callable[[int], None] | None = None,
+) -> Listing:
+    """Publish what the cluster has now. A kind it does not have, or may not be read, is in the listing.
+
+    Raises ApiError where the server cannot be asked at all. `progress` is called with the
+    number of objects so far.
+    """
+    mirror = Mirror(cluster, publisher, settings, OwnerLookup(api), clock)
+    reflectors: list[Reflector] = []
+    for stage in _stages(settings, policies=policies):
+        for kind in stage:
+            for namespace in _namespaces(kind, settings):
+                reflector = Reflector(api, kind, namespace, mirror, settings, lambda: None)
+                reflectors.append(reflector)
+                try:
+                    await reflector.once()
+                except (DeniedError, MissingError) as error:
+                    reflector.trouble = str(error)
+                if progress is not None:
+                    progress(sum(len(each.state.known) for each in reflectors if each.kind is not POLICIES))
+    return _listing(reflectors)
+
+
+def _stages(settings: ClusterSettings, *, policies: bool) -> list[Sequence[ServedKind]]:
+    workloads = [kind for kind in WORKLOADS if kind.kind in settings.kinds]
+    stages: list[Sequence[ServedKind]] = [(POLICIES,)] if policies else []
+    return [*stages, [kind for kind in workloads if kind is not PODS], [k for k in workloads if k is PODS]]
+
+
+def _namespaces(kind: ServedKind, settings: ClusterSettings) -> list[str]:
+    """One request for all namespaces, or one for each that is named."""
+    return sorted(settings.namespaces) if settings.namespaces and kind is not POLICIES else [""]
+
+
+def _uids(cluster: str, kind: ServedKind, known: KnownObjects) -> list[str]:
+    prefix = resource_key(cluster, "")
+    return [key.removeprefix(prefix) for key, of_kind in known.resources.items() if of_kind == kind.kind]
+
+
+def _listing(reflectors: Sequence[Reflector]) -> Listing:
+    objects: dict[str, int] = {}
+    for each in reflectors:
+        objects[each.kind.plural] = objects.get(each.kind.plural, 0) + len(each.state.known)
+    return Listing(objects, {each.kind.plural: each.trouble for each in reflectors if each.trouble})
+
+
+async def _settled(
+    reflectors: Sequence[Reflector], changed: asyncio.Event, stopping: "asyncio.Task[bool]"
+) -> None:
+    """Wait until each was listed once, or cannot be."""
+    while not stopping.done() and not all(each.settled for each in reflectors):
+        changed.clear()
+        waiting = asyncio.create_task(changed.wait(), name="first lists")
+        try:
+            await asyncio.wait({waiting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waiting.cancel()
+
+
+@asynccontextmanager
+async def _stopping(stop: asyncio.Event) -> AsyncIterator["asyncio.Task[bool]"]:
+    """A task that is done when `stop` is set."""
+    task = asyncio.create_task(stop.wait(), name="stop")
+    try:
+        yield task
+    finally:
+        task.cancel()

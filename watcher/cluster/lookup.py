@@ -1,0 +1,41 @@
+"""Asks for the controller of a controller that no watch has brought yet.
+
+A Pod may come before the ReplicaSet that owns it: they come over two connections. One
+list of one object, with the `list` verb that the watcher has anyway, settles it.
+"""
+
+import logging
+
+from pipeline.events import ResourceRef
+from watcher.cluster.api import ApiServer, decode
+from watcher.cluster.errors import ApiError
+from watcher.cluster.kinds import WORKLOADS
+from watcher.objects import controller_of
+
+_logger = logging.getLogger(__name__)
+_KINDS = {(kind.group, kind.kind): kind for kind in WORKLOADS}
+
+
+class OwnerLookup:
+    """See the module."""
+
+    def __init__(self, api: ApiServer) -> None:
+        self._api = api
+
+    async def owner_of(self, controller: ResourceRef) -> ResourceRef | None:
+        """Who controls it; None where nobody does, it is gone, or the server does not say."""
+        kind = _KINDS.get((controller.api_version.rpartition("/")[0], controller.kind))
+        if kind is None or not controller.name:
+            return None
+        path = kind.path(controller.namespace)
+        try:
+            body = await self._api.get(path, {"fieldSelector": f"metadata.name={controller.name}"})
+            items = decode(body, path).get("items") or []
+        except ApiError as error:
+            _logger.info("the owner of %s %s is not known: %s", controller.kind, controller.name, error)
+            return None
+        for item in items:
+            metadata = item.get("metadata") if isinstance(item, dict) else None
+            if isinstance(metadata, dict) and metadata.get("uid") == controller.uid:
+                return controller_of(metadata)
+        return None

@@ -1,0 +1,140 @@
+"""A cluster's objects on the log: what `watcher.cluster.reflector` sees, as records.
+
+Objects pass through; only digests, versions and owners stay. What does not change what
+policies can see (most of a cluster's traffic is status) goes no further.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from pipeline.bus import Publisher, Record
+from pipeline.events import Topic, policy_key, resource_key
+from pipeline.settings import ClusterSettings
+from watcher.cluster.kinds import PODS, POLICIES, ServedKind
+from watcher.cluster.liststate import ListState
+from watcher.cluster.lookup import OwnerLookup
+from watcher.cluster.owners import Owners
+from watcher.cluster.trimming import running_images, trim
+from watcher.objects import Policy, Problem, Resource, controller_of, read, seen_digest
+from watcher.records import Failure, failure_record, policy_record, resource_record, tombstone
+
+_logger = logging.getLogger(__name__)
+Object = dict[str, Any]
+
+
+class Mirror:
+    """See `watcher.cluster.reflector.Handler`."""
+
+    def __init__(
+        self,
+        cluster: str,
+        publisher: Publisher,
+        settings: ClusterSettings,
+        lookup: OwnerLookup,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._cluster = cluster
+        self._publisher = publisher
+        self._settings = settings
+        self._lookup = lookup
+        self._clock = clock
+        self._owners = Owners()
+        self._policy_of: dict[str, str] = {}
+        """uid -> name: a policy's key on the log holds its name."""
+        self._failing: set[str] = set()
+        self.events = 0
+
+    @property
+    def policies(self) -> frozenset[str]:
+        """Keys on the log of the policies that are there."""
+        return frozenset(policy_key(self._cluster, name) for name in self._policy_of.values())
+
+    async def apply(self, kind: ServedKind, state: ListState, objects: Sequence[Object]) -> None:
+        """Publish what is news of these objects."""
+        records = [record for body in objects for record in await self._records(kind, state, body)]
+        await self._publish(records)
+
+    async def remove(self, kind: ServedKind, uids: Sequence[str]) -> None:
+        """Publish that these objects are gone."""
+        self._owners.forget(uids)
+        await self._publish([record for uid in uids for record in self._gone(kind, uid)])
+
+    async def _publish(self, records: Sequence[Record]) -> None:
+        if records:
+            self.events += len(records)
+            await self._publisher.publish(records)
+
+    def _gone(self, kind: ServedKind, uid: str) -> list[Record]:
+        mended = self._mended(kind, uid)
+        if kind is POLICIES:
+            name = self._policy_of.pop(uid, None)
+            return [*mended, tombstone(Topic.POLICIES, policy_key(self._cluster, name))] if name else mended
+        return [*mended, tombstone(Topic.RESOURCES, resource_key(self._cluster, uid))]
+
+    async def _records(self, kind: ServedKind, state: ListState, body: Object) -> list[Record]:
+        """The records for one object that is there."""
+        metadata = body.get("metadata")
+        uid = metadata.get("uid") if isinstance(metadata, dict) else None
+        if not isinstance(metadata, dict) or not isinstance(uid, str) or not uid:
+            _logger.warning("%s: an object without a uid was passed over", kind.plural)
+            return []
+        if self._is_left_out(kind, metadata, body):
+            return self._gone(kind, uid) if state.deleted(uid) else []
+        body = trim(body, redact=self._settings.redact_environment and kind is not POLICIES)
+        digest = seen_digest(body, running_images(body))
+        if not state.applied(uid, digest):
+            return []
+        finding = next(read(body, str(metadata.get("namespace") or "")), None)
+        if isinstance(finding, Problem):
+            return [self._failure(kind, uid, finding)]
+        records = self._mended(kind, uid)
+        if isinstance(finding, Resource):
+            records.append(await self._resource(kind, uid, digest, finding))
+        elif isinstance(finding, Policy):
+            self._policy_of[uid] = finding.name
+            records.append(policy_record(self._cluster, "", finding, self._clock()))
+        return records
+
+    def _is_left_out(self, kind: ServedKind, metadata: Object, body: Object) -> bool:
+        """What is being deleted, is in a namespace left out, or is an old ReplicaSet kept for a rollback."""
+        if metadata.get("deletionTimestamp"):
+            return True
+        if kind is not POLICIES and metadata.get("namespace") in self._settings.excluded_namespaces:
+            return True
+        if kind.kind != "ReplicaSet":
+            return False
+        self._note(metadata)
+        spec = body.get("spec")
+        replicas = spec.get("replicas") if isinstance(spec, dict) else None
+        return replicas == 0 and controller_of(metadata) is not None
+
+    def _note(self, metadata: Object) -> None:
+        self._owners.note(str(metadata["uid"]), controller_of(metadata))
+
+    async def _resource(self, kind: ServedKind, uid: str, digest: str, resource: Resource) -> Record:
+        if kind is not PODS:
+            self._owners.note(uid, resource.owner)
+        root, missing = self._owners.root(resource.owner)
+        if missing is not None and missing.api_version:
+            self._owners.note(missing.uid, await self._lookup.owner_of(missing))
+            root, _ = self._owners.root(resource.owner)
+        resource = replace(resource, digest=digest, owner=root)
+        return resource_record(self._cluster, "", resource, uid, self._clock())
+
+    def _failure(self, kind: ServedKind, uid: str, problem: Problem) -> Record:
+        failure = Failure(_place(kind, uid), problem.message, None, problem.resource)
+        self._failing.add(uid)
+        return failure_record(self._cluster, failure, self._clock())
+
+    def _mended(self, kind: ServedKind, uid: str) -> list[Record]:
+        if uid not in self._failing:
+            return []
+        self._failing.discard(uid)
+        return [tombstone(Topic.DEADLETTERS, Failure(_place(kind, uid), "").key(self._cluster))]
+
+
+def _place(kind: ServedKind, uid: str) -> str:
+    return f"{kind.plural}/{uid}"
