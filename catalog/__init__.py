@@ -1,13 +1,21 @@
-"""The ready-made ClusterImagePolicies that come with Tocsin. README.md lists them."""
+"""The ready-made ClusterImagePolicies that come with Tocsin, in sets. README.md lists them."""
 
 from importlib.resources import files
 from pathlib import Path
 
+SETS = ("baseline", "restricted", "hygiene")
+"""Each is a folder with one policy a file, and examples for each policy under `examples/`."""
 
-def baseline() -> Path:
-    """The folder of the Pod Security Standards baseline: one policy a file.
+
+def folder(name: str) -> Path:
+    """The folder of a set.
 
     Tocsin is installed as files (venv, container), never run from a zip archive,
     so that the folder is always a path.
     """
-    return Path(str(files(__name__))) / "baseline"
+    return Path(str(files(__name__))) / name
+
+
+def baseline() -> Path:
+    """The set that is used when no policies are named: the Pod Security Standards baseline."""
+    return folder("baseline")
