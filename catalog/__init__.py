@@ -3,7 +3,7 @@
 from importlib.resources import files
 from pathlib import Path
 
-SETS = ("baseline", "restricted", "hygiene")
+SETS = ("baseline", "restricted", "hygiene", "registry")
 """Each is a folder with one policy a file, and examples for each policy under `examples/`."""
 
 

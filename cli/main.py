@@ -62,6 +62,7 @@ def scan(
     Examples:
       tocsin scan deploy/
       tocsin scan deploy/ -p policies/ --strict
+      tocsin scan deploy/ -p catalog:baseline -p catalog:restricted
       helm template shop ./chart | tocsin scan - -o sarif > tocsin.sarif
 
     \b

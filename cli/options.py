@@ -62,7 +62,10 @@ Paths = Annotated[
 Policies = Annotated[
     list[str] | None,
     typer.Option(
-        "--policies", "-p", metavar="PATH", help="ClusterImagePolicies: a file or folder; may be repeated."
+        "--policies",
+        "-p",
+        metavar="PATH",
+        help="ClusterImagePolicies: a file, a folder, or a set such as catalog:baseline; may be repeated.",
     ),
 ]
 Namespace = Annotated[

@@ -41,14 +41,17 @@ async def run_pipeline(
     """Follow manifests until SIGINT or SIGTERM; then drain and return."""
     if not options.manifests:
         raise UsageError("nothing to follow: name a folder with --manifests")
+    policies = policy_paths(options.policies)
     settings = load_settings(namespace=namespace, cluster=cluster, db=db, engine=engine)
     stop = asyncio.Event()
     with stop_on_signals(stop):
-        await _run(options, settings, stop)
+        await _run(options.manifests, policies, settings, stop)
     return ExitCode.OK
 
 
-async def _run(options: RunOptions, settings: Settings, stop: asyncio.Event) -> None:
+async def _run(
+    manifests: tuple[str, ...], policies: tuple[str, ...], settings: Settings, stop: asyncio.Event
+) -> None:
     async with AsyncExitStack() as stack:
         store = await store_for(settings, stack)
         embedded = await stack.enter_async_context(Embedded.start(settings, store))
@@ -62,8 +65,8 @@ async def _run(options: RunOptions, settings: Settings, stop: asyncio.Event) -> 
         async def source(stop: asyncio.Event) -> None:
             try:
                 await follow(
-                    options.manifests,
-                    policy_paths(options.policies),
+                    manifests,
+                    policies,
                     bus,
                     settings.source,
                     now,
@@ -75,7 +78,7 @@ async def _run(options: RunOptions, settings: Settings, stop: asyncio.Event) -> 
                 for topic in (Topic.POLICIES, Topic.RESOURCES, Topic.DEADLETTERS):
                     await bus.seal(topic)
 
-        _say(f"following {', '.join(options.manifests)}; Ctrl-C ends it")
+        _say(f"following {', '.join(manifests)}; Ctrl-C ends it")
         _say(f"  violations: tocsin violations list{_db_option(settings)}")
         _say("  events:     tocsin events tail")
         parts = {

@@ -47,12 +47,13 @@ async def scan_manifests(
     """Audit; write the report to stdout and what there is to say to stderr."""
     if not options.paths:
         raise UsageError("nothing to scan: name manifest files or folders, or - for stdin")
+    policies = policy_paths(options.policies)
     settings = load_settings(namespace=namespace, cluster=cluster, db=db, engine=engine)
     gc.freeze()
     gc.set_threshold(_GC_THRESHOLD)
     stop = asyncio.Event()
     with stop_on_signals(stop):
-        report, summaries = await _audit(options, settings, stop)
+        report, summaries = await _audit(options.paths, policies, settings, stop)
     unreadable = any(summary.unreadable for summary in summaries)
     code = exit_code(report, strict=options.strict, unreadable=unreadable)
     try:
@@ -67,7 +68,7 @@ async def scan_manifests(
 
 
 async def _audit(
-    options: ScanOptions, settings: Settings, stop: asyncio.Event
+    paths: tuple[str, ...], policies: tuple[str, ...], settings: Settings, stop: asyncio.Event
 ) -> tuple[ScanReport, list[Summary]]:
     """Run the pipeline to its end. Returns the report, and what came of reading policies and manifests."""
     collector = Collector()
@@ -78,9 +79,8 @@ async def _audit(
         reports = await stack.enter_async_context(embedded.bus.consume("report", TOPICS))
         advance = stack.enter_context(counting())
 
-        policies = policy_paths(options.policies)
         known = await known_to(store, settings.cluster)
-        left = Remainders(settings.cluster, known, options.paths, policies)
+        left = Remainders(settings.cluster, known, paths, policies)
 
         async def source(stop: asyncio.Event) -> None:
             bus, group = embedded.bus, settings.source
@@ -90,7 +90,7 @@ async def _audit(
             if not loaded.unreadable and not stop.is_set():
                 embedded.state.keep_only({policy_name(key) for key in left.policies.kept})
             summaries.append(loaded)
-            summaries.append(await publish_manifests(options.paths, bus, group, now, stop, advance, left))
+            summaries.append(await publish_manifests(paths, bus, group, now, stop, advance, left))
             await bus.seal(Topic.RESOURCES)
             await bus.seal(Topic.DEADLETTERS)
 

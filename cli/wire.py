@@ -14,6 +14,7 @@ from evaluator.app import Evaluator
 from evaluator.rego.engines import Engines
 from evaluator.state import State
 from pipeline.bus_memory import MemoryBus
+from pipeline.errors import UsageError, clip
 from pipeline.service import Part
 from pipeline.settings import Settings
 from watcher.known import Known
@@ -27,9 +28,25 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+_CATALOG = "catalog:"
+"""Begins the name of a set of the catalog, where a path to policies may stand."""
+
+
 def policy_paths(given: Iterable[str]) -> tuple[str, ...]:
-    """The policies asked for, or the catalog's baseline."""
-    return tuple(given) or (str(catalog.baseline()),)
+    """The policies asked for, or the catalog's baseline. `catalog:SET` names a set of the catalog.
+
+    Raises UsageError for a set that does not exist.
+    """
+    return tuple(map(_policy_path, given)) or (str(catalog.baseline()),)
+
+
+def _policy_path(given: str) -> str:
+    if not given.startswith(_CATALOG):
+        return given
+    name = given.removeprefix(_CATALOG)
+    if name not in catalog.SETS:
+        raise UsageError(f"{clip(given)}: the catalog has the sets {', '.join(catalog.SETS)}")
+    return str(catalog.folder(name))
 
 
 async def store_for(settings: Settings, stack: AsyncExitStack) -> "Store":

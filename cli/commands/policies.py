@@ -47,6 +47,32 @@ def list_(
     finish(run(tuple(cluster or ()), output, db=db))
 
 
+@app.command("catalog")
+def catalog(
+    *,
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="A set, to list it; or a policy, to print it.")
+    ] = None,
+    output: Annotated[
+        ListFormat, typer.Option("--output", "-o", help="Format of the list.")
+    ] = ListFormat.TABLE,
+) -> None:
+    """List the ready-made policies, or print one to copy and change.
+
+    Their sets are names for -p: tocsin scan deploy/ -p catalog:baseline -p catalog:hygiene
+
+    \b
+    Examples:
+      tocsin policies catalog
+      tocsin policies catalog restricted -o wide
+      tocsin policies catalog hygiene-required-labels > policies/required-labels.yaml
+    """
+    from cli.catalog import list_policies, print_policy
+    from cli.invoke import finish
+
+    finish(print_policy(name) if name and "-" in name else list_policies(name, output))
+
+
 @app.command("show")
 def show(
     *,

@@ -4,7 +4,7 @@ Covers the policies of every set as they are (valid, accepted by the guards of e
 engine), their examples, what no example can be (objects without a pod spec, wrong
 types in the way to a field), and that OPA and the engines give one answer, also on
 damaged objects. Not covered: matching and worker processes, which have their own
-tests; `hygiene/image-maximum-age` on regopy, which is not trusted with time.
+tests; `registry/image-maximum-age` on regopy, which is not trusted with time.
 """
 
 import functools
@@ -36,7 +36,7 @@ POLICIES = [
 """As SET/CONTROL."""
 
 ENGINES = ["regopy", "regorus"]
-ON_REGORUS_ONLY = {"hygiene/image-maximum-age"}
+ON_REGORUS_ONLY = {"registry/image-maximum-age"}
 EACH = [
     (policy, engine)
     for policy in POLICIES
@@ -45,7 +45,7 @@ EACH = [
 ]
 """Policies, each with the engines that may evaluate it."""
 
-WITHOUT_SPEC = {"hygiene/image-maximum-age", "hygiene/required-labels"}
+WITHOUT_SPEC = {"registry/image-maximum-age", "hygiene/required-labels"}
 WITHOUT_CONTAINERS = WITHOUT_SPEC | {
     "baseline/host-namespaces",
     "baseline/host-path-volumes",
@@ -293,6 +293,26 @@ def test_containers_of_a_wrong_type_fail(policy: str, engine: str) -> None:
         "spec.ephemeralContainers is": pod(ephemeralContainers=True),
         "spec.containers[0] is": pod(containers=["nginx"]),
         "spec.initContainers[0] is": pod(initContainers=[None]),
+    }
+    for message, body in cases.items():
+        got = judgement(policy, engine, body)
+        assert got.outcome is Outcome.FAIL
+        assert message in got.message
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(
+    "policy", [f"hygiene/image-{name}" for name in ("allowed-registries", "digest-pinned", "no-latest-tag")]
+)
+def test_what_is_no_name_of_an_image_fails(policy: str, engine: str) -> None:
+    cases = {
+        'container "web": the image is not set': pod(containers=[{"name": "web"}]),
+        'container "web": the image is ""': pod(containers=[{"name": "web", "image": ""}]),
+        'container "web": the image is 7': pod(containers=[{"name": "web", "image": 7}]),
+        'spec: volume "model": the image is not set': pod(volumes=[{"name": "model", "image": {}}]),
+        "spec: volumes[0].image is": pod(volumes=[{"name": "model", "image": "models/small"}]),
+        "spec: volumes[0] is": pod(volumes=["model"]),
+        "spec: volumes is": pod(volumes={"model": {}}),
     }
     for message, body in cases.items():
         got = judgement(policy, engine, body)
