@@ -5,6 +5,7 @@ one line; the tests that need it are skipped there. The cache is outside the
 checkout, by pinned version, so that a fresh clone on the same machine finds it.
 """
 
+import json
 import os
 import shutil
 import subprocess
@@ -19,6 +20,9 @@ OPA_VERSION = "v1.22.2"
 
 KUBERNETES_VERSION = "v1.36.3"
 """Of the API server; `tests/kube/go.mod` says the same, and which etcd goes with it."""
+
+POD_SECURITY_VERSION = "v0.37.0"
+"""Of k8s.io/pod-security-admission, whose fixtures are the reference for the catalog's two profiles."""
 
 _KUBE_MODULE = Path(__file__).parent / "kube"
 _REQUIRED = "TOCSIN_REQUIRE_SERVICES"
@@ -44,6 +48,16 @@ def kube_folder() -> Path:
 def opa() -> Path:
     """The OPA binary for a test; skips the test where there is none, or fails it where one is required."""
     return _there(opa_path(), f"OPA {OPA_VERSION}")
+
+
+def pod_security_folder() -> Path:
+    """Where the fixtures of the Pod Security Standards are, once fetched: `PROFILE/pass`, `PROFILE/fail`."""
+    return cache_folder() / f"pod-security-{POD_SECURITY_VERSION}"
+
+
+def pod_security() -> Path:
+    """The fixtures of the Pod Security Standards for a test; skips or fails like `opa`."""
+    return _there(pod_security_folder(), f"pod-security-admission {POD_SECURITY_VERSION}")
 
 
 def kube() -> Path:
@@ -83,6 +97,22 @@ def build_kube() -> None:
         subprocess.run(build, cwd=_KUBE_MODULE, check=True)
 
 
+def fetch_pod_security() -> None:
+    """Fetch the fixtures with Go, unless they are there: those of the version that is newest in them."""
+    folder = pod_security_folder()
+    if go := _needed(folder, f"pod-security-admission {POD_SECURITY_VERSION}"):
+        module = f"k8s.io/pod-security-admission@{POD_SECURITY_VERSION}"
+        fetch = [go, "mod", "download", "-json", module]
+        run = subprocess.run(fetch, capture_output=True, text=True, check=True, cwd=_KUBE_MODULE)
+        data = Path(json.loads(run.stdout)["Dir"]) / "test" / "testdata"
+        minor = POD_SECURITY_VERSION.split(".")[1]
+        part = folder.with_name(f"{folder.name}.part")
+        shutil.rmtree(part, ignore_errors=True)
+        for profile in ("baseline", "restricted"):
+            shutil.copytree(data / profile / f"v1.{minor}", part / profile, copy_function=shutil.copyfile)
+        part.rename(folder)
+
+
 def _needed(path: Path, name: str) -> str | None:
     """The path of Go where something is to be built."""
     go = shutil.which("go")
@@ -98,5 +128,6 @@ def _needed(path: Path, name: str) -> str | None:
 
 if __name__ == "__main__":
     build_opa()
+    fetch_pod_security()
     build_kube()
     sys.exit(0)
