@@ -149,20 +149,24 @@ violations = Table(
     _moment("last_seen_at"),
     _moment("resolved_at", nullable=True),
     Column("resolution", String(32), nullable=True),
-    Index(None, "resolved_at", "cluster", "namespace", "kind", "name"),
-    Index(None, "policy", "resolved_at"),
-    Index(None, "opened_at"),
+    Index(None, "opened_at", "id"),
     Index(None, "verdict_key", "opened_at"),
 )
 """One row for each span of violation. `images`: names, one a line; `image`: where it is of one image."""
 
-Index(
-    "uq_violations_open",
-    violations.c.verdict_key,
-    unique=True,
-    sqlite_where=violations.c.resolved_at.is_(None),
-    postgresql_where=violations.c.resolved_at.is_(None),
-)
+
+def _open_index(name: str, *columns: str, unique: bool = False) -> Index:
+    """An index of open violations: few among many that are over, and what users ask for."""
+    is_open = violations.c.resolved_at.is_(None)
+    wanted = (violations.c[column] for column in columns)
+    return Index(name, *wanted, unique=unique, sqlite_where=is_open, postgresql_where=is_open)
+
+
+_open_index("uq_violations_open", "verdict_key", unique=True)
+# one for each order of `tocsin violations list`: without them each page would sort all that are open
+_open_index("ix_violations_open_time", "opened_at", "id")
+_open_index("ix_violations_open_resource", "cluster", "namespace", "kind", "name", "policy", "id")
+_open_index("ix_violations_open_policy", "policy", "cluster", "namespace", "kind", "name", "id")
 
 source_errors = Table(
     "source_errors",

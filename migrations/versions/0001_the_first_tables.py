@@ -10,6 +10,15 @@ revision = "0001"
 down_revision = None
 
 
+OPEN = {
+    "uq_violations_open": ["verdict_key"],
+    "ix_violations_open_time": ["opened_at", "id"],
+    "ix_violations_open_resource": ["cluster", "namespace", "kind", "name", "policy", "id"],
+    "ix_violations_open_policy": ["policy", "cluster", "namespace", "kind", "name", "id"],
+}
+"""Indexes of violations that are not resolved."""
+
+
 def upgrade() -> None:
     """Make the tables."""
     op.create_table(
@@ -128,36 +137,25 @@ def upgrade() -> None:
         sa.Column("resolution", sa.String(length=32), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_violations")),
     )
-    op.create_index(op.f("ix_violations_opened_at"), "violations", ["opened_at"])
-    op.create_index(op.f("ix_violations_policy_resolved_at"), "violations", ["policy", "resolved_at"])
-    op.create_index(
-        op.f("ix_violations_resolved_at_cluster_namespace_kind_name"),
-        "violations",
-        ["resolved_at", "cluster", "namespace", "kind", "name"],
-    )
+    op.create_index(op.f("ix_violations_opened_at_id"), "violations", ["opened_at", "id"])
     op.create_index(op.f("ix_violations_verdict_key_opened_at"), "violations", ["verdict_key", "opened_at"])
-    op.create_index(
-        "uq_violations_open",
-        "violations",
-        ["verdict_key"],
-        unique=True,
-        sqlite_where=sa.text("resolved_at IS NULL"),
-        postgresql_where=sa.text("resolved_at IS NULL"),
-    )
+    for name, columns in OPEN.items():
+        op.create_index(
+            name,
+            "violations",
+            columns,
+            unique=name.startswith("uq_"),
+            sqlite_where=sa.text("resolved_at IS NULL"),
+            postgresql_where=sa.text("resolved_at IS NULL"),
+        )
 
 
 def downgrade() -> None:
     """Drop them."""
-    op.drop_index(
-        "uq_violations_open",
-        sqlite_where=sa.text("resolved_at IS NULL"),
-        postgresql_where=sa.text("resolved_at IS NULL"),
-        table_name="violations",
-    )
+    for name in reversed(OPEN):
+        op.drop_index(name, table_name="violations")
     op.drop_index(op.f("ix_violations_verdict_key_opened_at"), table_name="violations")
-    op.drop_index(op.f("ix_violations_resolved_at_cluster_namespace_kind_name"), table_name="violations")
-    op.drop_index(op.f("ix_violations_policy_resolved_at"), table_name="violations")
-    op.drop_index(op.f("ix_violations_opened_at"), table_name="violations")
+    op.drop_index(op.f("ix_violations_opened_at_id"), table_name="violations")
 
     op.drop_table("violations")
     op.drop_index(op.f("ix_verdicts_resource_key"), table_name="verdicts")

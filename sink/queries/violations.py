@@ -15,7 +15,7 @@ from sink.tables import violations
 
 T = TypeVar("T")
 
-_PAGE = 500
+_PAGE = 1000
 """Rows in one query: a slow reader of the output holds no snapshot of the database between two."""
 
 _CANDIDATES = 5
