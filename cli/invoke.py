@@ -3,7 +3,8 @@
 import asyncio
 import os
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from io import TextIOWrapper
 from typing import Any, NoReturn
 
@@ -45,6 +46,20 @@ def complain(message: str) -> None:
 
 
 def let_go_of_stdout() -> None:
-    """After a broken pipe: say so, and keep Python from flushing into it again at its end."""
+    """After a broken pipe: say so, and see `silence_stdout`."""
     complain("the reader of the output went away; not everything was written")
+    silence_stdout()
+
+
+@contextmanager
+def reader_may_leave() -> Iterator[None]:
+    """Write an answer to whoever reads it as long as they want, such as `head`: no reason to complain."""
+    try:
+        yield
+    except BrokenPipeError:
+        silence_stdout()
+
+
+def silence_stdout() -> None:
+    """Keep Python from flushing into a broken pipe again at its end."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from cli.invoke import reader_may_leave
 from cli.options import ListFormat, ShowFormat
 from cli.render.fields import write_item
 from cli.render.items import write_items
@@ -18,7 +19,8 @@ async def list_(clusters: Sequence[str], output: ListFormat, *, db: str | None) 
     """Print the policies that are loaded."""
     async with Reader.open(load_settings(db=db).db) as reader:
         found = await list_policies(reader, clusters)
-    write_items(iter(found), output, layout(datetime.now(UTC)), sys.stdout)
+    with reader_may_leave():
+        write_items(iter(found), output, layout(datetime.now(UTC)), sys.stdout)
     if not found:
         where = f" in cluster {clip(', '.join(clusters))}" if clusters else ""
         sys.stderr.write(f"No policies{where}. `tocsin run` and `tocsin scan --db` load them (-p FOLDER).\n")
@@ -34,5 +36,6 @@ async def show(name: str, clusters: Sequence[str], output: ShowFormat, *, db: st
     if len(found) > 1:
         named = ", ".join(policy.cluster for policy in found)
         raise UsageError(f"policy {clip(name)!r} is in several clusters ({named}): choose with --cluster")
-    write_item(found[0], fields(found[0], datetime.now(UTC)), output, sys.stdout)
+    with reader_may_leave():
+        write_item(found[0], fields(found[0], datetime.now(UTC)), output, sys.stdout)
     return ExitCode.OK

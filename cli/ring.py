@@ -78,8 +78,13 @@ def _place(key: str) -> str:
 
 
 def is_news(outcome: Outcome) -> bool:
-    """Whether to ring for it: anything but a pass, and the end of what was rung for."""
+    """Whether to ring for it, and again when it is over."""
     return outcome in {Outcome.FAIL, Outcome.WARN, Outcome.ERROR}
+
+
+def outlives_a_run(outcome: Outcome) -> bool:
+    """Whether the next run tells the end of it. Errors of a broken policy are too many, and all the same."""
+    return is_news(outcome) and outcome is not Outcome.ERROR
 
 
 def _said(verdict: Verdict) -> str:

@@ -1,7 +1,6 @@
 """`tocsin events tail`: the events of a running `tocsin run` to stdout, one CloudEvent a line."""
 
 import asyncio
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any
 import msgspec
 
 from cli.event_stream import follow
+from cli.invoke import reader_may_leave
 from pipeline.errors import ExitCode
 from pipeline.service import stop_on_signals
 from pipeline.settings import load_settings
@@ -64,17 +64,8 @@ async def _print(socket: Path, wanted: Wanted) -> None:
     async with follow(socket) as events:
         sys.stderr.write(f"following the events at {socket}; Ctrl-C ends it\n")
         sys.stderr.flush()
-        async for line in events:
-            if wanted.takes(line) and not _write(line):
-                return
-
-
-def _write(line: bytes) -> bool:
-    """Whether there is somebody to read on. `head` has seen enough at some point: no reason to complain."""
-    try:
-        sys.stdout.buffer.write(line)
-        sys.stdout.buffer.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return False
-    return True
+        with reader_may_leave():
+            async for line in events:
+                if wanted.takes(line):
+                    sys.stdout.buffer.write(line)
+                    sys.stdout.buffer.flush()

@@ -4,6 +4,7 @@ import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from cli.invoke import reader_may_leave
 from cli.options import ListFormat, ShowFormat
 from cli.render.fields import write_item
 from cli.render.items import write_items
@@ -13,6 +14,7 @@ from cli.since import parse_since
 from pipeline.errors import ExitCode, UsageError, clip
 from pipeline.settings import load_settings
 from sink.queries.filters import Filter
+from sink.queries.policies import list_policies
 from sink.queries.reader import Reader
 from sink.queries.violations import earlier_spans, find_violations, list_violations
 from sink.queries.words import Sort, State
@@ -26,14 +28,15 @@ async def list_(
     wanted = filter_ if since is None else replace(filter_, since=parse_since(since, now))
     shape = layout(now, with_resolved=wanted.state is not State.OPEN)
     async with Reader.open(load_settings(db=db).db) as reader:
-        count = await list_violations(
-            reader,
-            wanted,
-            sort,
-            limit,
-            lambda items: write_items(items, output, shape, sys.stdout),
-        )
-    _say(count, wanted.state, limit)
+        with reader_may_leave():
+            count = await list_violations(
+                reader,
+                wanted,
+                sort,
+                limit,
+                lambda items: write_items(items, output, shape, sys.stdout),
+            )
+            _say(count, wanted.state, limit)
     return ExitCode.OK
 
 
@@ -58,5 +61,8 @@ async def show(prefix: str, output: ShowFormat, *, db: str | None) -> ExitCode:
             raise UsageError(f"{clip(prefix)!r} begins the ids of several violations: {named}")
         (violation,) = found
         earlier = await earlier_spans(reader, violation)
-    write_item(violation, fields(violation, earlier, datetime.now(UTC)), output, sys.stdout)
+        policies = await list_policies(reader, [violation.cluster], violation.policy)
+    page = fields(violation, policies[0] if policies else None, earlier, datetime.now(UTC))
+    with reader_may_leave():
+        write_item(violation, page, output, sys.stdout)
     return ExitCode.OK

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
 
 import catalog
-from cli.ring import is_news
+from cli.ring import outlives_a_run
 from evaluator.app import GROUP as EVALUATOR_GROUP
 from evaluator.app import TOPICS as EVALUATOR_TOPICS
 from evaluator.app import Evaluator
@@ -75,7 +75,7 @@ class Embedded:
     state: State
     parts: dict[str, Part] = field(default_factory=dict)
     ringing: set[str] = field(default_factory=set)
-    """Keys of the verdicts of earlier runs that are no pass."""
+    """Keys of the verdicts of earlier runs whose end is worth a line."""
 
     @classmethod
     @asynccontextmanager
@@ -96,7 +96,7 @@ class Embedded:
             if store is not None:
                 for key, event_id, verdict in await store.last_verdicts(settings.cluster):
                     state.restore(key, event_id, verdict)
-                    if is_news(verdict.outcome):
+                    if outlives_a_run(verdict.outcome):
                         embedded.ringing.add(key)
                 embedded.parts["sink"] = await _sink(bus, store, stack)
             yield embedded

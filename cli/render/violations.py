@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime
+from shlex import quote
 
 import msgspec
 
@@ -9,12 +10,16 @@ from cli.render.columns import Column, Row, age
 from cli.render.fields import Field
 from cli.render.items import Layout
 from cli.render.text import counted
-from sink.queries.model import Violation
+from sink.queries.model import Policy, Violation
 
 _MODES = {"enforce": "bold red", "warn": "yellow"}
 
+_SHORT = 8
+"""Characters of an id in tables: enough for `show`, and room for the message."""
+
 _COLUMNS = (
     Column("ID"),
+    Column("FULL ID", wide=True),
     Column("CLUSTER", wide=True),
     Column("NAMESPACE", wraps=True),
     Column("KIND"),
@@ -54,6 +59,7 @@ def layout(now: datetime, *, with_resolved: bool) -> Layout[Violation]:
 def _start(violation: Violation, now: datetime) -> Row:
     resource = violation.resource
     return (
+        violation.id[:_SHORT],
         violation.id,
         violation.cluster,
         resource.namespace,
@@ -106,8 +112,8 @@ def subject(violation: Violation) -> str:
     return "/".join(filter(None, (resource.namespace, resource.kind, resource.name)))
 
 
-def fields(violation: Violation, earlier: int, now: datetime) -> Iterator[Field]:
-    """A page about one violation, with what to do next."""
+def fields(violation: Violation, policy: Policy | None, earlier: int, now: datetime) -> Iterator[Field]:
+    """A page about one violation, with what to do next. `policy`: as it is loaded now, if it is."""
     yield "Violation", violation.id
     yield "Resource", f"{subject(violation)} ({violation.resource.api_version})"
     yield "Owner", owner_name(violation)
@@ -127,7 +133,7 @@ def fields(violation: Violation, earlier: int, now: datetime) -> Iterator[Field]
         yield "Resolved", f"{_moment(violation.resolved_at, now)}: {_HOW[violation.resolution or '']}"
     if earlier:
         yield "Before", f"violated the same policy {counted(earlier, 'time')} before"
-    yield "Next", list(_next(violation))
+    yield "Next", list(_next(violation, policy))
 
 
 _HOW = {
@@ -151,21 +157,29 @@ def _explained(violation: Violation) -> Iterator[str]:
     if line := explanation.get("line"):
         place = f"{place or 'policy'}:{line}"
     yield ": ".join(filter(None, (place, explanation.get("expression", ""))))
-    for number, response in enumerate(explanation.get("responses", ())):
+    responses = explanation.get("responses", ())
+    if len(responses) == 1 and violation.message in responses[0].values():
+        return  # the message says it all
+    for number, response in enumerate(responses):
         mark = "decided by" if number == explanation.get("decided", -1) else "response"
         yield f"{mark} {msgspec.json.encode(response).decode()}"
 
 
-def _next(violation: Violation) -> Iterator[str]:
+def _next(violation: Violation, policy: Policy | None) -> Iterator[str]:
+    policy_file = policy.file if policy else None
     if violation.resolved_at is None:
-        yield _where_to_fix(violation)
-    if violation.resolution != "policy_deleted":
-        yield f"see the policy: tocsin policies show {violation.policy}"
+        yield _where_to_fix(violation, policy_file)
+    if violation.file and policy_file and violation.resolved_at is None:
+        what = quote(f"{violation.file}:{subject(violation)}")
+        yield f"see why: tocsin policies explain {quote(f'{policy_file}:{violation.policy}')} {what}"
+    if policy:
+        yield f"see the policy: tocsin policies show {quote(policy.name)}"
 
 
-def _where_to_fix(violation: Violation) -> str:
+def _where_to_fix(violation: Violation, policy_file: str | None) -> str:
     if violation.file:
-        return f"change {violation.file}, then: tocsin scan {violation.file}"
+        policies = f" -p {quote(policy_file)}" if policy_file else ""
+        return f"change {violation.file}, then: tocsin scan {quote(violation.file)}{policies}"
     resource = violation.resource
     kind, name = (
         (violation.owner.kind, violation.owner.name) if violation.owner else (resource.kind, resource.name)

@@ -5,13 +5,15 @@ Not covered: every filter and order (`tests/integration/sink`), a run that goes 
 
 import csv
 import io
+import shlex
 import sqlite3
 from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.e2e.command import NOT_PRIVILEGED, Ran, pod, policy, tocsin, write
+from tests.e2e.command import NOT_PRIVILEGED, TOCSIN, Ran, pod, policy, tocsin, write
+from tests.e2e.running import running
 
 DB = "sqlite:///audit.db"
 
@@ -70,7 +72,8 @@ def test_a_violation_is_shown_by_the_first_characters_of_its_id(folder: Path) ->
     shown = {name: value for name, _, value in (line.partition(":") for line in ran.out.splitlines())}
     assert shown["Violation"].strip() == identity
     assert shown["Policy"].strip() == "no-privileged"
-    assert "tocsin scan deploy/pods.yaml" in shown["Next"]
+    assert "tocsin scan deploy/pods.yaml -p policies.yaml" in shown["Next"]
+    assert shown["Resource"].strip() == "default/Pod/bad (v1)"
     assert _ask(folder, "violations", "show", identity, "-o", "json").report["id"] == identity
 
 
@@ -173,3 +176,22 @@ def test_a_date_that_is_none_is_wrong_usage(folder: Path) -> None:
     ran = _ask(folder, "violations", "list", "--since", "yesterday-ish")
     assert ran.code == 2
     assert "7d" in ran.err
+
+
+def test_what_a_page_says_to_do_next_can_be_done(folder: Path) -> None:
+    identity = _ask(folder, "violations", "list", "-o", "name").out.strip()
+    page = _ask(folder, "violations", "show", identity).out
+    commands = [shlex.split(line.partition("tocsin ")[2]) for line in page.splitlines() if "tocsin " in line]
+    assert [words[:2] for words in commands] == [
+        ["scan", "deploy/pods.yaml"], ["policies", "explain"], ["policies", "show"],
+    ]  # fmt: skip
+    assert [tocsin(folder, *words, env={"TOCSIN_DB": DB}).code for words in commands] == [1, 0, 0]
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(folder: Path) -> None:
+    write(folder / "deploy" / "more.yaml", *(pod(f"bad-{number}", privileged=True) for number in range(2000)))
+    tocsin(folder, "scan", "deploy", "-p", "policies.yaml", "--db", DB)
+    listing = f"{TOCSIN} violations list -o json --db {DB} | head -n 1"
+    with running(folder, "-o", "pipefail", "-c", listing, program="bash") as shell:
+        assert shell.wait() == 0
+    assert (shell.out.seen, shell.err.seen) == (["["], [])
