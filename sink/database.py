@@ -105,6 +105,8 @@ def _reason(cause: BaseException) -> str:
     ):
         if sign in said:
             return reason
+    if isinstance(cause, OSError) and cause.strerror:
+        return f"{cause.strerror}: {cause.filename}" if cause.filename else cause.strerror
     return clip(said.splitlines()[0] if said else type(cause).__name__)
 
 

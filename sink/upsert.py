@@ -1,6 +1,7 @@
 """Insert rows, or update the ones that are there: one statement for SQLite and PostgreSQL."""
 
 from collections.abc import Callable, Collection, Sequence
+from typing import Any
 
 from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql, sqlite
@@ -21,4 +22,10 @@ async def upsert(
     insert = _INSERTS[connection.dialect.name](table)
     keys = [column.name for column in table.primary_key]
     changed = {name: insert.excluded[name] for name in rows[0] if name not in keys and name not in once}
-    await connection.execute(insert.on_conflict_do_update(index_elements=keys, set_=changed), rows)
+    storable = [{name: _storable(value) for name, value in row.items()} for row in rows]
+    await connection.execute(insert.on_conflict_do_update(index_elements=keys, set_=changed), storable)
+
+
+def _storable(value: Any) -> Any:
+    """PostgreSQL's text holds no NUL, and what a policy says may hold anything: no reason to stop for it."""
+    return value.replace("\0", "\ufffd") if isinstance(value, str) and "\0" in value else value

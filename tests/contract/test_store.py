@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -21,6 +22,7 @@ from pipeline.errors import StoreBusyError
 from pipeline.events import (
     Event,
     EventType,
+    Explanation,
     Mode,
     Payload,
     PolicyApplied,
@@ -37,7 +39,7 @@ from sink.app import GROUP, TOPICS, run_sink
 from sink.database import connect, parse_url
 from sink.store import Store
 from sink.tables import metadata
-from tests.unit.sink.histories import CLUSTER, FAIL, PASS, START, history, logs, withdrawn
+from tests.unit.sink.histories import CLUSTER, FAIL, PASS, START, history, logs, told, verdict, withdrawn
 
 NOW = datetime(2026, 4, 1, tzinfo=UTC)
 _numbers = count()
@@ -114,25 +116,25 @@ def gone(told: Record) -> Record:
 
 
 async def test_a_delivery_that_comes_again_changes_nothing(store: Store) -> None:
-    told = delivery([resource(), applied(), checked(), failed(), *history("web", [FAIL, PASS, FAIL])])
-    await store.apply(told, "log")
+    sent = delivery([resource(), applied(), checked(), failed(), *history("web", [FAIL, PASS, FAIL])])
+    await store.apply(sent, "log")
     before = await rows(store, less=())
-    await store.apply(told, "log")
+    await store.apply(sent, "log")
     assert await rows(store, less=()) == before
 
 
 async def test_a_log_that_comes_again_from_the_middle_doubles_no_violation(store: Store) -> None:
-    told = history("web", [FAIL, FAIL, PASS, FAIL])
-    await store.apply(delivery(told[:3]), "log")
-    await store.apply(delivery(told[1:], start=1), "log")
+    sent = history("web", [FAIL, FAIL, PASS, FAIL])
+    await store.apply(delivery(sent[:3]), "log")
+    await store.apply(delivery(sent[1:], start=1), "log")
     assert [row["resolution"] for row in (await rows(store))["violations"]].count("fixed") == 1
     assert len((await rows(store))["violations"]) == 2
 
 
 async def test_a_late_delivery_does_not_turn_the_offset_back(store: Store) -> None:
-    told = history("web", [FAIL, PASS, FAIL])
-    await store.apply(delivery(told), "log")
-    await store.apply(delivery(told[:1]), "log")
+    sent = history("web", [FAIL, PASS, FAIL])
+    await store.apply(delivery(sent), "log")
+    await store.apply(delivery(sent[:1]), "log")
     assert (await rows(store, less=()))["offsets"][0]["next_offset"] == 3
 
 
@@ -185,8 +187,8 @@ async def test_what_is_deleted_and_back_in_one_delivery_is_there(store: Store) -
 async def test_what_watcher_and_evaluator_say_of_a_policy_meets_in_one_row(
     store: Store, *, turned: bool
 ) -> None:
-    told = [applied(), checked(error="broken")]
-    await store.apply(delivery(told[::-1] if turned else told), "log")
+    sent = [applied(), checked(error="broken")]
+    await store.apply(delivery(sent[::-1] if turned else sent), "log")
     row = await only(store, "policies")
     assert (row["name"], row["mode"], row["error"], row["file"]) == ("no-root", "enforce", "broken", "p.yaml")
 
@@ -198,10 +200,10 @@ async def test_an_error_of_a_source_is_there_until_it_is_mended(store: Store) ->
 
 
 async def test_an_evaluator_that_starts_again_gets_the_last_verdict_of_each_key(store: Store) -> None:
-    told = [*history("web", [FAIL, PASS]), *history("db", [FAIL]), *history("x", [FAIL], cluster="other")]
-    await store.apply(delivery(told), "log")
+    sent = [*history("web", [FAIL, PASS]), *history("db", [FAIL]), *history("x", [FAIL], cluster="other")]
+    await store.apply(delivery(sent), "log")
     last = {key: (event_id, verdict) for key, event_id, verdict in await store.last_verdicts(CLUSTER)}
-    wanted = {each.key: (each.event.id, each.event.data) for each in (told[1], told[2]) if each.event}
+    wanted = {each.key: (each.event.id, each.event.data) for each in (sent[1], sent[2]) if each.event}
     assert last == wanted
 
 
@@ -219,13 +221,24 @@ async def test_a_watcher_that_starts_again_is_told_what_is_there(store: Store) -
 async def test_what_was_deleted_while_its_verdicts_were_not_yet_withdrawn_is_still_known(
     store: Store,
 ) -> None:
-    told = history("web", [FAIL, withdrawn(Withdrawal.RESOURCE_DELETED)], file="w.yaml")
+    sent = history("web", [FAIL, withdrawn(Withdrawal.RESOURCE_DELETED)], file="w.yaml")
     key = f"{CLUSTER}/uid-shop-web"
     web = Record(Topic.RESOURCES, key, resource("web", "w.yaml").event)
-    await store.apply(delivery([web, told[0], gone(web)]), "log")
+    await store.apply(delivery([web, sent[0], gone(web)]), "log")
     assert key in await store.known_resources(CLUSTER)
-    await store.apply(delivery([told[1]], start=3), "log")
+    await store.apply(delivery([sent[1]], start=3), "log")
     assert key not in await store.known_resources(CLUSTER)
+
+
+async def test_what_no_text_column_can_hold_stops_nothing(store: Store) -> None:
+    hostile = msgspec.structs.replace(verdict(), message="a\0b", warning="\0", explanation=Explanation(
+        responses=({"result": False, "error": "a\0b"},)
+    ))  # fmt: skip
+    await store.apply(delivery([told(hostile)]), "log")
+    row = await only(store, "violations")
+    assert row["message"] == "a\ufffdb"
+    assert row["explanation"]["responses"][0]["error"] == "a\0b"
+    assert [verdict.message for _, _, verdict in await store.last_verdicts(CLUSTER)] == ["a\0b"]
 
 
 async def test_the_sink_writes_a_log_to_its_end(store: Store) -> None:
