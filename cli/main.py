@@ -8,7 +8,17 @@ from typing import Annotated
 import typer
 
 from cli.commands import db, events, policies, violations
-from cli.options import PLAIN_HELP, Cluster, Database, Engine, Namespace, Paths, Policies, ReportFormat
+from cli.options import (
+    PLAIN_HELP,
+    Cluster,
+    Context,
+    Database,
+    Engine,
+    Namespace,
+    Paths,
+    Policies,
+    ReportFormat,
+)
 from pipeline.version import __version__
 
 app = typer.Typer(
@@ -46,6 +56,7 @@ def main(
 def scan(
     *,
     paths: Paths = None,
+    context: Context = None,
     policies: Policies = None,
     namespace: Namespace = None,
     cluster: Cluster = None,
@@ -54,15 +65,17 @@ def scan(
     output: Annotated[ReportFormat, typer.Option("--output", "-o", help="Format.")] = ReportFormat.TABLE,
     strict: Annotated[bool, typer.Option("--strict", help="Exit 1 for violations in mode warn too.")] = False,
 ) -> None:
-    """Audit manifests once; print violations and a summary.
+    """Audit manifests or a live cluster once; print violations and a summary.
 
-    Without -p, the policies are the Pod Security Standards baseline of the catalog.
+    Without -p, the policies are the cluster's own, or the Pod Security Standards baseline
+    of the catalog.
 
     \b
     Examples:
       tocsin scan deploy/
       tocsin scan deploy/ -p policies/ --strict
       tocsin scan deploy/ -p catalog:baseline -p catalog:restricted
+      tocsin scan --context production -n shop
       helm template shop ./chart | tocsin scan - -o sarif > tocsin.sarif
 
     \b
@@ -76,7 +89,11 @@ def scan(
     from cli.scan import ScanOptions, scan_manifests
 
     options = ScanOptions(
-        paths=tuple(paths or ()), policies=tuple(policies or ()), format=output.value, strict=strict
+        paths=tuple(paths or ()),
+        context=context,
+        policies=tuple(policies or ()),
+        format=output.value,
+        strict=strict,
     )
     finish(scan_manifests(options, namespace=namespace, cluster=cluster, db=db, engine=engine))
 
@@ -88,6 +105,7 @@ def run(
         list[str] | None,
         typer.Option("--manifests", metavar="DIR", help="Folder of manifests to follow; may be repeated."),
     ] = None,
+    context: Context = None,
     policies: Policies = None,
     namespace: Namespace = None,
     cluster: Cluster = None,
@@ -96,16 +114,18 @@ def run(
 ) -> None:
     """Audit continuously: the whole pipeline in one process, on SQLite.
 
-    Follows the folder: changed, new and deleted objects and policies become events.
+    Follows a folder or a live cluster: changed, new and deleted objects and policies become
+    events. A cluster is judged by its own ClusterImagePolicies, or by those that -p names.
     Query with `tocsin violations list`, follow with `tocsin events tail`. Ctrl-C ends it.
 
     \b
     Examples:
       tocsin run --manifests deploy/
       tocsin run --manifests deploy/ -p policies/ --db sqlite:///audit.db
+      tocsin run --context production
     """
     from cli.invoke import finish
     from cli.run import RunOptions, run_pipeline
 
-    options = RunOptions(manifests=tuple(manifests or ()), policies=tuple(policies or ()))
+    options = RunOptions(manifests=tuple(manifests or ()), context=context, policies=tuple(policies or ()))
     finish(run_pipeline(options, namespace=namespace, cluster=cluster, db=db, engine=engine))

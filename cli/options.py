@@ -69,9 +69,16 @@ Policies = Annotated[
     ),
 ]
 Namespace = Annotated[
-    str | None, typer.Option("--namespace", "-n", help="Namespace of manifests that name none. [default]")
+    str | None,
+    typer.Option("--namespace", "-n", help="Of manifests that name none; of a cluster, the one to look at."),
 ]
 Cluster = Annotated[str | None, typer.Option("--cluster", help="Name of the cluster in keys and events.")]
+Context = Annotated[
+    str | None,
+    typer.Option(
+        "--context", "--cluster-context", metavar="NAME", help="A live cluster, by its kubeconfig context."
+    ),
+]
 Database = Annotated[
     str | None, typer.Option("--db", metavar="URL", help="Database, such as sqlite:///tocsin.db (TOCSIN_DB).")
 ]

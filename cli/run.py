@@ -6,27 +6,32 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
+from cli.cluster import follow_cluster, for_cluster
 from cli.event_stream import TOPICS as STREAMED
 from cli.event_stream import EventStream
 from cli.render.text import counted
 from cli.ring import TOPICS as RUNG
 from cli.ring import Ring
 from cli.wire import Embedded, known_to, now, policy_paths, store_for
+from pipeline.bus import Bus
 from pipeline.errors import ExitCode, UsageError
 from pipeline.events import Topic
 from pipeline.service import run_parts, stop_on_signals
 from pipeline.settings import Settings, load_settings
 from pipeline.settings_types import EngineChoice
 from sink.database import parse_url, shown
+from sink.store import Store
+from watcher.cluster.api import in_pod
 from watcher.follow import follow
 from watcher.summary import Summary
 
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """What the command line says beyond settings."""
+    """What the command line says beyond settings. `context`: a cluster's; None where none is named."""
 
     manifests: tuple[str, ...]
+    context: str | None
     policies: tuple[str, ...]
 
 
@@ -38,11 +43,16 @@ async def run_pipeline(
     db: str | None,
     engine: EngineChoice | None,
 ) -> ExitCode:
-    """Follow manifests until SIGINT or SIGTERM; then drain and return."""
-    if not options.manifests:
-        raise UsageError("nothing to follow: name a folder with --manifests")
-    policies = policy_paths(options.policies)
+    """Follow manifests or a cluster until SIGINT or SIGTERM; then drain and return."""
     settings = load_settings(namespace=namespace, cluster=cluster, db=db, engine=engine)
+    if options.manifests and options.context:
+        raise UsageError("--manifests and --context: one run follows one of them")
+    if not options.manifests:
+        if not (options.context or settings.context or in_pod()):
+            raise UsageError("nothing to follow: name a folder with --manifests, or a cluster with --context")
+        settings = for_cluster(settings, options.context, namespace)
+    # a cluster has policies of its own
+    policies = policy_paths(options.policies) if options.policies or options.manifests else ()
     stop = asyncio.Event()
     with stop_on_signals(stop):
         await _run(options.manifests, policies, settings, stop)
@@ -58,27 +68,20 @@ async def _run(
         bus, stream = embedded.bus, EventStream()
         streamed = await stack.enter_async_context(bus.consume("events", STREAMED))
         rung = await stack.enter_async_context(bus.consume("ring", RUNG))
-        known = await known_to(store, settings.cluster)
         bell = Ring(sys.stdout, sys.stderr, embedded.ringing)
         await stack.enter_async_context(stream.listening(settings.events_socket))
 
         async def source(stop: asyncio.Event) -> None:
             try:
-                await follow(
-                    manifests,
-                    policies,
-                    bus,
-                    settings.source,
-                    now,
-                    stop,
-                    known=known,
-                    listed=_say_first_look(),
-                )
+                if manifests:
+                    await _follow_manifests(manifests, policies, settings, bus, stop, store)
+                else:
+                    await follow_cluster(settings, policies, bus, stop, store)
             finally:
                 for topic in (Topic.POLICIES, Topic.RESOURCES, Topic.DEADLETTERS):
                     await bus.seal(topic)
 
-        _say(f"following {', '.join(manifests)}; Ctrl-C ends it")
+        _say(f"following {', '.join(manifests) or f'cluster {settings.cluster}'}; Ctrl-C ends it")
         _say(f"  violations: tocsin violations list{_db_option(settings)}")
         _say("  events:     tocsin events tail")
         parts = {
@@ -88,6 +91,26 @@ async def _run(
             **embedded.parts,
         }
         await run_parts(parts, stop, settings.grace)
+
+
+async def _follow_manifests(
+    manifests: tuple[str, ...],
+    policies: tuple[str, ...],
+    settings: Settings,
+    bus: Bus,
+    stop: asyncio.Event,
+    store: Store,
+) -> None:
+    await follow(
+        manifests,
+        policies,
+        bus,
+        settings.source,
+        now,
+        stop,
+        known=await known_to(store, settings.cluster),
+        listed=_say_first_look(),
+    )
 
 
 def _db_option(settings: Settings) -> str:

@@ -31,6 +31,7 @@ class ScanOptions:
     """What the command line says beyond settings."""
 
     paths: tuple[str, ...]
+    context: str | None
     policies: tuple[str, ...]
     format: str
     strict: bool
@@ -45,10 +46,19 @@ async def scan_manifests(
     engine: EngineChoice | None,
 ) -> ExitCode:
     """Audit; write the report to stdout and what there is to say to stderr."""
-    if not options.paths:
-        raise UsageError("nothing to scan: name manifest files or folders, or - for stdin")
-    policies = policy_paths(options.policies)
+    if not options.paths and not options.context:
+        raise UsageError(
+            "nothing to scan: name manifest files or folders, - for stdin, or a cluster with --context"
+        )
+    if options.paths and options.context:
+        raise UsageError("manifests and --context: one scan reads one of them")
+    # a cluster may have policies of its own
+    policies = policy_paths(options.policies) if options.policies or not options.context else ()
     settings = load_settings(namespace=namespace, cluster=cluster, db=db, engine=engine)
+    if options.context:
+        from cli.cluster import for_cluster
+
+        settings = for_cluster(settings, options.context, namespace)
     gc.freeze()
     gc.set_threshold(_GC_THRESHOLD)
     stop = asyncio.Event()
@@ -79,6 +89,18 @@ async def _audit(
         reports = await stack.enter_async_context(embedded.bus.consume("report", TOPICS))
         advance = stack.enter_context(counting())
 
+        async def cluster_source(stop: asyncio.Event) -> None:
+            from cli.cluster import scan_cluster  # the Kubernetes client is slow to load
+
+            bus = embedded.bus
+
+            def loaded() -> None:
+                embedded.state.keep_only(set())
+
+            summaries.append(await scan_cluster(settings, policies, bus, stop, store, loaded, advance))
+            for topic in (Topic.POLICIES, Topic.RESOURCES, Topic.DEADLETTERS):
+                await bus.seal(topic)
+
         known = await known_to(store, settings.cluster)
         left = Remainders(settings.cluster, known, paths, policies)
 
@@ -97,5 +119,6 @@ async def _audit(
         async def report(_: asyncio.Event) -> None:
             await collector.collect(reports)
 
-        await run_parts({"source": source, "report": report, **embedded.parts}, stop, settings.grace)
+        chosen = source if paths else cluster_source
+        await run_parts({"source": chosen, "report": report, **embedded.parts}, stop, settings.grace)
     return collector.report(), summaries

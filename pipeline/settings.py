@@ -199,6 +199,11 @@ class Settings(BaseSettings):
         return "db" in self.model_fields_set
 
     @property
+    def cluster_given(self) -> bool:
+        """Whether somebody said what the cluster is called."""
+        return "cluster" in self.model_fields_set
+
+    @property
     def source(self) -> SourceSettings:
         """The watcher's group."""
         return SourceSettings(

@@ -90,6 +90,13 @@ class Store:
         """Key -> file of what is there, or still has verdicts (a run was ended before it took them back)."""
         return await self._known(resources, verdicts.c.resource_key == resources.c.key, cluster)
 
+    async def known_kinds(self, cluster: str) -> dict[str, str]:
+        """Key -> kind, of the same resources."""
+        known = await self.known_resources(cluster)
+        query = select(resources.c.key, resources.c.kind).where(resources.c.cluster == cluster)
+        async with self._transaction() as connection:
+            return {row.key: row.kind for row in await connection.execute(query) if row.key in known}
+
     async def known_policies(self, cluster: str) -> dict[str, str]:
         """Key -> file, as for resources."""
         mine = (verdicts.c.policy == policies.c.name) & (verdicts.c.cluster == cluster)

@@ -29,6 +29,7 @@ _FLAGS = (
     "--disable-admission-plugins=ServiceAccount",
     "--bind-address=127.0.0.1",
     "--event-ttl=1h",
+    "--allow-privileged=true",
 )
 
 
@@ -123,6 +124,18 @@ class Cluster:
     ) -> Any:
         """One request as administrator. Raises urllib.error.HTTPError."""
         return _call(method, f"{self.url}{path}", body, content_type)
+
+    def until_served(self, path: str) -> None:
+        """Wait until the server serves a kind that was defined just now."""
+        deadline = time.monotonic() + _PATIENCE
+        while time.monotonic() < deadline:
+            try:
+                self.request("GET", path)
+            except urllib.error.HTTPError:
+                time.sleep(0.1)  # the server has no other sign
+            else:
+                return
+        raise RuntimeError(f"{path} is not served")
 
     def _run(self, name: str, *arguments: str) -> None:
         log = (self.folder / f"{name}.log").open("ab")

@@ -7,8 +7,9 @@ Credentials that expire or rotate are read again when the server refuses them.
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Self
 
 import aiohttp
@@ -132,10 +133,32 @@ class ApiServer:
                     await old.close()
 
 
+def cluster_name(settings: ClusterSettings) -> str:
+    """What to call the cluster unless told otherwise: its context, with the characters that keys may hold.
+
+    Raises UsageError for a configuration that is none.
+    """
+    name = settings.context
+    if not name and _has_kubeconfig(settings):
+        with _readable(settings):
+            _, active = config.list_kube_config_contexts(settings.kubeconfig or None)
+            name = str(active["name"])
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("._-") or "cluster"
+
+
+def in_pod() -> bool:
+    """Whether this process runs in a Pod, whose cluster is meant where nothing is said."""
+    return bool(os.environ.get("KUBERNETES_SERVICE_HOST"))
+
+
+def _has_kubeconfig(settings: ClusterSettings) -> bool:
+    return bool(settings.context or settings.kubeconfig or not in_pod())
+
+
 async def _client(settings: ClusterSettings) -> client.ApiClient:
     configuration = client.Configuration()
-    try:
-        if settings.context or settings.kubeconfig or not os.environ.get("KUBERNETES_SERVICE_HOST"):
+    with _readable(settings):
+        if _has_kubeconfig(settings):
             await config.load_kube_config(
                 config_file=settings.kubeconfig or None,
                 context=settings.context or None,
@@ -144,13 +167,20 @@ async def _client(settings: ClusterSettings) -> client.ApiClient:
             )
         else:
             config.load_incluster_config(client_configuration=configuration)
+    return client.ApiClient(configuration)
+
+
+@contextmanager
+def _readable(settings: ClusterSettings) -> Iterator[None]:
+    """The client's errors about a configuration as UsageError."""
+    try:
+        yield
     except (ConfigException, OSError, ValueError, KeyError, TypeError) as error:
         where = settings.kubeconfig or os.environ.get("KUBECONFIG") or "~/.kube/config"
         raise UsageError(
             f"cannot read a cluster's configuration from {where}: {clip(str(error))}; "
             "name a context with --context, see `kubectl config get-contexts`"
         ) from error
-    return client.ApiClient(configuration)
 
 
 async def _chunks(path: str, response: aiohttp.ClientResponse) -> AsyncGenerator[bytes, None]:

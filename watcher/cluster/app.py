@@ -1,4 +1,4 @@
-"""A cluster to the log: everything it has, and then every change (`follow`), or once (`list_once`).
+"""A cluster to the log: what it has, and then every change (`follow`), or once (`list_resources`).
 
 Policies come first, then what may own something, then Pods, so that a resource is judged
 by the policies there are and under the owner it has.
@@ -82,34 +82,59 @@ async def follow(
             listed(_listing(reflectors))
 
 
-async def list_once(
+async def list_policies(
+    api: ApiServer, cluster: str, publisher: Publisher, settings: ClusterSettings, clock: Clock
+) -> Listing:
+    """Publish the ClusterImagePolicies there are now. Raises ApiError where the server cannot be asked."""
+    mirror = Mirror(cluster, publisher, settings, OwnerLookup(api), clock)
+    return await _list_stages(api, mirror, settings, [(POLICIES,)], cluster, KnownObjects(), None)
+
+
+async def list_resources(
     api: ApiServer,
     cluster: str,
     publisher: Publisher,
     settings: ClusterSettings,
     clock: Clock,
     *,
-    policies: bool,
+    known: KnownObjects | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Listing:
-    """Publish what the cluster has now. A kind it does not have, or may not be read, is in the listing.
+    """Publish the workloads there are now. A kind that is not there, or may not be read, is in the listing.
 
-    Raises ApiError where the server cannot be asked at all. `progress` is called with the
-    number of objects so far.
+    What `known` names and is not there any more gets its tombstone. `progress` is called
+    with the number of objects so far. Raises ApiError where the server cannot be asked.
     """
     mirror = Mirror(cluster, publisher, settings, OwnerLookup(api), clock)
+    stages = _stages(settings, policies=False)
+    return await _list_stages(api, mirror, settings, stages, cluster, known or KnownObjects(), progress)
+
+
+async def _list_stages(
+    api: ApiServer,
+    mirror: Mirror,
+    settings: ClusterSettings,
+    stages: Sequence[Sequence[ServedKind]],
+    cluster: str,
+    known: KnownObjects,
+    progress: Callable[[int], None] | None,
+) -> Listing:
     reflectors: list[Reflector] = []
-    for stage in _stages(settings, policies=policies):
-        for kind in stage:
-            for namespace in _namespaces(kind, settings):
-                reflector = Reflector(api, kind, namespace, mirror, settings, lambda: None)
-                reflectors.append(reflector)
-                try:
-                    await reflector.once()
-                except (DeniedError, MissingError) as error:
-                    reflector.trouble = str(error)
-                if progress is not None:
-                    progress(sum(len(each.state.known) for each in reflectors if each.kind is not POLICIES))
+
+    def advance() -> None:
+        if progress is not None:
+            progress(sum(len(each.state.known) for each in reflectors))
+
+    for kind in (kind for stage in stages for kind in stage):
+        for namespace in _namespaces(kind, settings):
+            reflector = Reflector(api, kind, namespace, mirror, settings, advance)
+            reflector.state.restore(_uids(cluster, kind, known))
+            reflectors.append(reflector)
+            try:
+                await reflector.once()
+            except (DeniedError, MissingError) as error:
+                reflector.trouble = str(error)
+            advance()
     return _listing(reflectors)
 
 

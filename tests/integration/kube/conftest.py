@@ -31,6 +31,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     with running(binaries, tmp_path_factory.mktemp("cluster")) as cluster:
         crd = yaml.safe_load(CRD.read_text(encoding="utf-8"))
         cluster.request("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", crd)
+        cluster.until_served("/apis/policy.sigstore.dev/v1beta1/clusterimagepolicies")
         yield cluster
 
 

@@ -1,0 +1,120 @@
+"""A live cluster as the source of `run` and `scan`."""
+
+import asyncio
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import catalog
+from cli.render.text import counted, printable
+from cli.wire import known_to, now
+from pipeline.bus import Bus
+from pipeline.settings import Settings
+from watcher.app import publish_policies
+from watcher.cluster.api import ApiServer, cluster_name
+from watcher.cluster.app import KnownObjects, Listing, follow, list_policies, list_resources
+from watcher.cluster.kinds import POLICIES
+from watcher.follow import follow as follow_files
+from watcher.known import Known
+from watcher.records import Failure, failure_record
+from watcher.summary import Summary
+
+if TYPE_CHECKING:
+    from sink.store import Store
+
+
+def for_cluster(settings: Settings, context: str | None, namespace: str | None) -> Settings:
+    """Settings for a cluster: it is called as its context is, and -n says which namespace to look at."""
+    update: dict[str, object] = {}
+    if context:
+        update["context"] = context
+    if namespace:
+        update["namespaces"] = frozenset({namespace})
+    settings = settings.model_copy(update=update)
+    if settings.cluster_given:
+        return settings
+    return settings.model_copy(update={"cluster": cluster_name(settings.api_server)})
+
+
+async def follow_cluster(
+    settings: Settings, policies: tuple[str, ...], bus: Bus, stop: asyncio.Event, store: "Store"
+) -> None:
+    """Follow a cluster until `stop`: by its own ClusterImagePolicies, or by those in files."""
+    earlier = await known_to(store, settings.cluster)
+    known = await _known_objects(store, settings.cluster, earlier, own_policies=not policies)
+    async with ApiServer.connect(settings.api_server) as api, asyncio.TaskGroup() as group:
+        if policies:
+            of_files = Known(policies=earlier.policies, failures=earlier.failures)
+            group.create_task(
+                follow_files((), policies, bus, settings.source, now, stop, known=of_files),
+                name="policy-files",
+            )
+        await follow(
+            api,
+            settings.cluster,
+            bus,
+            settings.api_server,
+            now,
+            stop,
+            policies=not policies,
+            known=known,
+            listed=lambda listing: _say_listed(listing, own_policies=not policies),
+        )
+
+
+async def scan_cluster(
+    settings: Settings,
+    policies: tuple[str, ...],
+    bus: Bus,
+    stop: asyncio.Event,
+    store: "Store | None",
+    loaded: Callable[[], None],
+    progress: Callable[[Summary], None],
+) -> Summary:
+    """Publish a cluster once. `loaded` is called when every policy is published.
+
+    Policies: those in files, else the cluster's own, else the catalog's baseline.
+    """
+    known = (
+        await _known_objects(
+            store, settings.cluster, await known_to(store, settings.cluster), own_policies=False
+        )
+        if store is not None
+        else KnownObjects()
+    )
+    group = settings.api_server
+    async with ApiServer.connect(group) as api:
+        if not policies:
+            own = await list_policies(api, settings.cluster, bus, group, now)
+            if not own.objects.get(POLICIES.plural):
+                policies = (str(catalog.baseline()),)
+        summary = await publish_policies(policies, bus, settings.source, now, stop) if policies else Summary()
+        loaded()
+        listing = await list_resources(
+            api,
+            settings.cluster,
+            bus,
+            group,
+            now,
+            known=known,
+            progress=lambda count: progress(Summary(resources=count)),
+        )
+    failures = [Failure(plural, trouble) for plural, trouble in listing.troubles.items()]
+    await bus.publish([failure_record(settings.cluster, failure, now()) for failure in failures])
+    return summary
+
+
+async def _known_objects(store: "Store", cluster: str, earlier: Known, *, own_policies: bool) -> KnownObjects:
+    return KnownObjects(await store.known_kinds(cluster), frozenset(earlier.policies if own_policies else ()))
+
+
+def _say_listed(listing: Listing, *, own_policies: bool) -> None:
+    """What the first list found, and what could not be read."""
+    policies = listing.objects.get(POLICIES.plural, 0)
+    resources = sum(listing.objects.values()) - policies
+    lines = [f"read {counted(resources, 'resource')} and {counted(policies, 'policy')}"]
+    lines += [f"warning: cannot watch {plural}: {why}" for plural, why in listing.troubles.items()]
+    if own_policies and not policies:
+        lines.append("the cluster has no ClusterImagePolicy: name policies with -p")
+    sys.stderr.writelines(f"{printable(line)}\n" for line in lines)
+    sys.stderr.flush()
