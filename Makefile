@@ -33,9 +33,10 @@ lock: $(READY) ## pin every dependency again, with hashes
 	$(BIN)/uv pip compile -q pyproject.toml --universal --generate-hashes --upgrade \
 		--extra postgres --extra regorus -c requirements/dev.txt -o requirements/runtime.txt
 
-schemas: $(READY) ## write the JSON Schemas of events and reports
+schemas: $(READY) ## write the JSON Schemas of events and reports, and the rules of the linter
 	$(BIN)/python -m pipeline.schemas docs/reference/schemas
 	$(BIN)/python -m cli.report.schema docs/reference/schemas
+	$(BIN)/python -m evaluator.lint.reference docs/reference/lint.md
 
 clean:
 	rm -rf .venv .demo

@@ -55,6 +55,14 @@ class ExplainFormat(StrEnum):
     JSON = "json"
 
 
+class LintFormat(StrEnum):
+    """Output formats of `policies lint`."""
+
+    TABLE = "table"
+    JSON = "json"
+    SARIF = "sarif"
+
+
 Paths = Annotated[
     list[str] | None,
     typer.Argument(metavar="PATH", help="Manifests: files, folders (recursively), or - for stdin."),

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from evaluator.lint.linting import lint, stored
 from evaluator.policies.model import Policy
 from evaluator.policies.reading import InvalidPolicyError
 from evaluator.policies.validation import parse, policy_ref
@@ -36,7 +37,11 @@ async def load(
         policy = parse(applied)
     except InvalidPolicyError as error:
         return None, PolicyChecked(
-            cluster=applied.cluster, policy=policy_ref(applied), file=applied.file, error=str(error)
+            cluster=applied.cluster,
+            policy=policy_ref(applied),
+            file=applied.file,
+            error=str(error),
+            findings=stored(lint(applied, Choice())),
         )
     choice = await _compile(policy, compiler, engine)
     checked = PolicyChecked(
@@ -49,6 +54,7 @@ async def load(
         refusals=dict(choice.refusals),
         reads=describe(choice.module.reads) if choice.module else (),
         memo="" if choice.module is None or choice.module.pure else IMPURE,
+        findings=stored(lint(applied, choice)),
     )
     problem = checked.error or checked.unsupported
     return LoadedPolicy(policy, choice.module, problem), checked

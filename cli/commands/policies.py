@@ -9,6 +9,7 @@ from cli.options import (
     Database,
     Engine,
     ExplainFormat,
+    LintFormat,
     ListFormat,
     Namespace,
     ShowFormat,
@@ -177,3 +178,58 @@ def explain(
     from cli.invoke import finish
 
     finish(explain_policy(policy, resource, output.value, namespace=namespace, engine=engine))
+
+
+@app.command("lint")
+def lint(
+    *,
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="PATH", help="Policies: files, folders (recursively), or - for stdin."),
+    ] = None,
+    select: Annotated[
+        list[str] | None,
+        typer.Option("--select", metavar="RULE", help="Only these rules, by id or name. May be repeated."),
+    ] = None,
+    ignore: Annotated[
+        list[str] | None,
+        typer.Option("--ignore", metavar="RULE", help="All rules but these. May be repeated."),
+    ] = None,
+    explain: Annotated[
+        str, typer.Option("--explain", metavar="RULE", help="Say what a rule is about, and nothing else.")
+    ] = "",
+    engine: Engine = None,
+    output: Annotated[LintFormat, typer.Option("--output", "-o", help="Format.")] = LintFormat.TABLE,
+) -> None:
+    """Find mistakes in policies before they mislead: where, what, and what to write instead.
+
+    A finding is an error (the policy cannot do what it says), a warning, or an info. To live with
+    one, write `# tocsin:ignore=RULE why` behind the line or above it; for a field of the object,
+    the annotation tocsin.dev/lint-ignore: RULE. All rules are in docs/reference/lint.md.
+
+    \b
+    Examples:
+      tocsin policies lint policies/
+      tocsin policies lint policies/web.yaml --ignore unused-rule
+      tocsin policies lint policies/ -o sarif > lint.sarif
+      tocsin policies lint --explain some-not-all
+
+    \b
+    Exit codes:
+      0  no error and no warning; an info is neither
+      1  errors or warnings
+      2  wrong usage, or a path that cannot be read
+      3  something in a file could not be read
+    """
+    from cli.authoring.linting import LintOptions, explain_check, lint_policies
+    from cli.invoke import finish
+
+    if explain:
+        finish(explain_check(explain))
+    options = LintOptions(
+        paths=tuple(paths or (".",)),
+        select=tuple(select or ()),
+        ignore=tuple(ignore or ()),
+        format=output.value,
+    )
+    finish(lint_policies(options, engine=engine))
