@@ -82,7 +82,7 @@ _FIELDS = (
     "resource", "selector", "authorities", "static", "action", "key", "keyless", "mode", "policy", "name",
     "matchLabels", "matchExpressions",
 )  # fmt: skip
-_HUB = ("docker.io/", "registry-1.docker.io/", "registry.hub.docker.com/")
+_HUB, _FULL_HUB = "docker.io/", "index.docker.io/"
 
 
 def of_invalid(error: InvalidPolicyError) -> Iterator[Finding]:
@@ -112,7 +112,9 @@ def of_valid(policy: Policy, spec: dict[str, Any]) -> Iterator[Finding]:
         path, _, reason = part.partition(": ")
         yield NOT_EVALUATED.of(path, reason)
     for index, glob in enumerate(policy.globs):
-        yield from _glob(f"spec.images[{index}].glob", glob)
+        if not any(other.startswith((_FULL_HUB, "**")) for other in policy.globs):
+            yield from _written(f"spec.images[{index}].glob", glob)
+        yield from _narrow(f"spec.images[{index}].glob", glob)
     if not spec.get("mode"):
         yield DEFAULT_MODE.of(
             "spec", "mode is absent, which means enforce", "write `mode: warn` or `mode: enforce`"
@@ -142,30 +144,43 @@ def _authorities(policy: Policy) -> Iterator[Finding]:
         )
 
 
-def _glob(path: str, glob: str) -> Iterator[Finding]:
+def _written(path: str, glob: str) -> Iterator[Finding]:
+    """Of a glob for Docker Hub that only some ways of writing a name match; none where another glob does."""
     first, slash, rest = glob.partition("/")
-    if glob in {"*", "*/*"}:
-        what = "official images" if glob == "*" else "images with an owner"
-        yield NARROW_GLOB.of(
-            path, f"{glob} means Docker Hub's {what} only", 'write `glob: "**"` for every image'
-        )
-    elif glob.startswith(_HUB):
-        wanted = f"index.docker.io/{rest}"
+    if glob.startswith(_HUB):
         yield WRITTEN_GLOB.of(
             path,
             f"the full name of Docker Hub's images starts with index.docker.io, not {first}",
-            f"write `{wanted}`",
+            f"write `{_FULL_HUB}{rest}`",
         )
-    elif "*" not in first and not ("." in first or ":" in first or first == "localhost") and (slash or first):
-        wanted = f"index.docker.io/{glob}" if slash else f"index.docker.io/library/{glob}"
+    elif _is_plain(first) and glob != "*":
+        wanted = f"{_FULL_HUB}{glob}" if slash else f"{_FULL_HUB}library/{glob}"
         yield WRITTEN_GLOB.of(
             path,
             f"{glob} names no registry: it matches only images that are written without one",
             f"write `{wanted}`",
         )
-    elif "*" not in glob and "@" not in glob and ":" not in glob.rpartition("/")[2]:
+
+
+def _narrow(path: str, glob: str) -> Iterator[Finding]:
+    if glob in {"*", "*/*"}:
+        what = "official images" if glob == "*" else "images with an owner"
+        yield NARROW_GLOB.of(
+            path, f"{glob} means Docker Hub's {what} only", 'write `glob: "**"` for every image'
+        )
+    elif (
+        not _is_plain(glob.partition("/")[0])
+        and "*" not in glob
+        and "@" not in glob
+        and ":" not in glob.rpartition("/")[2]
+    ):
         yield NARROW_GLOB.of(
             path,
             f"{glob} has no tag: of the full names it matches none but :latest",
             f"write `{glob}:*` or `{glob}**`",
         )
+
+
+def _is_plain(first: str) -> bool:
+    """Whether what is before the first slash can be no registry."""
+    return "*" not in first and "." not in first and ":" not in first and first != "localhost"

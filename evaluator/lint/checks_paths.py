@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 
 from evaluator.lint.analysis import Read, Site
-from evaluator.lint.document import FLAGS, ITEM, ONE, ROOTS, Missing, Path, shown, type_at
+from evaluator.lint.document import FLAGS, ITEM, ONE, ROOTS, Missing, shown, type_at
 from evaluator.lint.finding import Check, Finding, Severity
 from evaluator.lint.kinds import fields_of
 from evaluator.lint.subject import Subject
@@ -48,14 +48,6 @@ UNKNOWN_PATH = Check(
     "A reference to a field that does not exist is undefined, and a condition on it never holds.",
     bad="input.spec.hostNetwrok", good="input.spec.hostNetwork",
 )  # fmt: skip
-PODS_ONLY = Check(
-    "TOC207", "pods-only-path", Severity.WARNING,
-    "Looks for the pod spec where some of the matched kinds do not have it",
-    "A Pod has its containers at input.spec, a Deployment at input.spec.template.spec, a CronJob at "
-    "input.spec.jobTemplate.spec.template.spec. Where the path does not exist a condition never holds, "
-    "and `count of bad containers is 0` holds for nothing.",
-    bad="input.spec.containers[_], without match", good="match: [{group: '', version: v1, resource: pods}]",
-)  # fmt: skip
 BY_PLATFORM = Check(
     "TOC208", "config-by-platform", Severity.ERROR,
     "Reads an image's config without choosing a platform",
@@ -64,7 +56,7 @@ BY_PLATFORM = Check(
 )  # fmt: skip
 CHECKS = (
     MISSING_INCLUDE, UNUSED_INCLUDE, UNKNOWN_INPUT, HYPHEN,
-    LIST_BY_NAME, UNKNOWN_PATH, PODS_ONLY, BY_PLATFORM,
+    LIST_BY_NAME, UNKNOWN_PATH, BY_PLATFORM,
 )  # fmt: skip
 
 _KEYED = ("labels", "annotations", "matchLabels", "nodeSelector")
@@ -80,7 +72,6 @@ def find(subject: Subject) -> Iterator[Finding]:
     for read in subject.analysis.reads:
         if read.exact and read.direct:
             yield from _path(subject, read)
-    yield from _pods_only(subject)
 
 
 def _includes(subject: Subject) -> Iterator[Finding]:
@@ -169,7 +160,7 @@ def _path(subject: Subject, read: Read) -> Iterator[Finding]:
     elif first.type.startswith("[]"):
         yield _list_by_name(read, first)
     else:
-        yield from _unknown_path(read, missing, kinds)
+        yield from _unknown_path(read, missing)
 
 
 def _is_platform(step: str) -> bool:
@@ -201,7 +192,7 @@ def _list_by_name(read: Read, missing: Missing) -> Finding:
     )
 
 
-def _unknown_path(read: Read, missing: list[Missing], kinds: tuple[str, ...]) -> Iterator[Finding]:
+def _unknown_path(read: Read, missing: list[Missing]) -> Iterator[Finding]:
     first = max(missing, key=lambda found: len(found.path))
     where = shown(first.path)
     if not fields_of(first.type):
@@ -210,14 +201,8 @@ def _unknown_path(read: Read, missing: list[Missing], kinds: tuple[str, ...]) ->
             read.place, f"{where} is a {type_}: there is no {first.step.strip('[]')} in it", f"read `{where}`"
         )
         return
-    prefix = pod_prefix(kinds[0])
     if read.path[0] == "spec" and first.path == ("spec",) and first.step in fields_of("Pod"):
-        yield PODS_ONLY.at(
-            read.place,
-            f"{shown((*first.path, first.step))} does not exist for the matched kinds ({', '.join(kinds)})",
-            f"write `{shown((*prefix, *read.path[1:]))}`",
-        )
-        return
+        return  # it is there, on kinds that are not matched: `checks_kinds` says so
     known = sorted({name for found in missing for name in fields_of(found.type)})
     close = get_close_matches(first.step, known, 1, 0.75)
     close = close or [name for name in known if name.lower() == first.step.lower()]
@@ -225,76 +210,3 @@ def _unknown_path(read: Read, missing: list[Missing], kinds: tuple[str, ...]) ->
         wanted = shown((*first.path, close[0]))
         message = f"{where} has no {first.step}: this is never defined"
         yield UNKNOWN_PATH.at(read.place, message, f"write `{wanted}`")
-
-
-def pod_prefix(kind: str) -> Path:
-    """Where a kind has its pod spec."""
-    match kind:
-        case "Pod":
-            return ("spec",)
-        case "CronJob":
-            return ("spec", "jobTemplate", "spec", "template", "spec")
-        case _:
-            return ("spec", "template", "spec")
-
-
-def _pods_only(subject: Subject) -> Iterator[Finding]:
-    kinds = subject.analysis.kinds
-    covered: dict[str, Read] = {}
-    for read in sorted(subject.analysis.reads, key=lambda each: not each.direct):
-        if read.path == () or read.path[:2] == ("spec", ITEM):
-            return  # something is looked for everywhere
-        for kind in kinds:
-            if _reaches_pod(read.path, kind):
-                covered.setdefault(kind, read)
-    left = [kind for kind in kinds if kind not in covered]
-    if not covered or not left or _handed_on(subject):
-        return
-    kind, read = next(iter(covered.items()))
-    only = " and ".join(_plural(name) for name in covered) if len(covered) <= 2 else "some kinds"  # noqa: PLR2004
-    seen = read.path[: len(pod_prefix(kind)) + 1]
-    yield PODS_ONLY.at(
-        read.place,
-        f"{shown(seen)} is there for {only} only: of {_listed(left)} this policy sees nothing there",
-        f"{_match_advice(covered)}, or read `{shown(pod_prefix(left[0]))}` as well",
-    )
-
-
-def _reaches_pod(path: Path, kind: str) -> bool:
-    prefix = pod_prefix(kind)
-    if path[: len(prefix)] != prefix:
-        return False
-    if kind == "Pod":
-        return len(path) > len(prefix) and path[1] in fields_of("Pod") and path[1] not in _SHARED
-    return True
-
-
-_SHARED = frozenset({"activeDeadlineSeconds"})
-"""Fields of a Pod's spec that a Job's has, too."""
-
-
-def _handed_on(subject: Subject) -> bool:
-    """Whether the whole spec goes into a call, such as `walk`, that finds containers wherever they are."""
-    for site, call in subject.calls():
-        if call.name == "object.get":
-            continue
-        for argument in call.args:
-            value = site.scope.value(argument)
-            if any(getattr(each, "path", None) in {(), ("spec",)} for each in value):
-                return True
-    return False
-
-
-def _match_advice(covered: dict[str, Read]) -> str:
-    if set(covered) == {"Pod"}:
-        return "add `match: [{group: '', version: v1, resource: pods}]` under spec"
-    return f"limit spec.match to {', '.join(_plural(kind).lower() for kind in covered)}"
-
-
-def _plural(kind: str) -> str:
-    return f"{kind}s"
-
-
-def _listed(kinds: list[str]) -> str:
-    shown_kinds = [_plural(kind) for kind in kinds]
-    return f"{', '.join(shown_kinds[:-1])} and {shown_kinds[-1]}" if len(shown_kinds) > 1 else shown_kinds[0]

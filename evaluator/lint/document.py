@@ -38,8 +38,8 @@ class Missing:
 
 
 def kinds_of(match: Iterable[MatchRule]) -> tuple[str, ...]:
-    """The kinds a policy is about; without a match all of them."""
-    matched = {rule.resource for rule in match}
+    """The kinds a policy is about; all of them without a match, or with one that names none."""
+    matched = {rule.resource for rule in match} & set(WORKLOADS)
     return tuple(kind for plural, kind in WORKLOADS.items() if plural in matched or not matched)
 
 

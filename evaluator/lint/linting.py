@@ -11,6 +11,7 @@ from evaluator.lint import (
     checks_calls,
     checks_choice,
     checks_images,
+    checks_kinds,
     checks_object,
     checks_paths,
     checks_text,
@@ -29,14 +30,14 @@ from evaluator.policies.validation import parse
 from evaluator.rego.choice import Choice
 from pipeline.events import PolicyApplied, PolicyFinding
 
-CHECKS: tuple[Check, ...] = (
-    *checks_object.CHECKS,
-    *checks_text.CHECKS,
-    *checks_paths.CHECKS,
-    *checks_types.CHECKS,
-    *checks_choice.CHECKS,
-    *checks_images.CHECKS,
-    *checks_calls.CHECKS,
+_TEXT_CHECKS = (
+    checks_text, checks_paths, checks_kinds, checks_types, checks_choice, checks_images, checks_calls,
+)  # fmt: skip
+CHECKS: tuple[Check, ...] = tuple(
+    sorted(
+        (check for module in (checks_object, *_TEXT_CHECKS) for check in module.CHECKS),
+        key=lambda check: check.id,
+    )
 )
 """Everything the linter knows, in the order of the ids."""
 
@@ -55,7 +56,6 @@ _EXPLAINS_COMPILE = frozenset(
         checks_calls.FORBIDDEN,
     )
 )
-_TEXT_CHECKS = (checks_text, checks_paths, checks_types, checks_choice, checks_images, checks_calls)
 _START = Place(1, 1, 0, 0)
 
 
@@ -74,18 +74,15 @@ def lint(applied: PolicyApplied, choice: Choice) -> tuple[Finding, ...]:
     spec = _mapping(body.get("spec"))
     text_fields = _mapping(spec.get("policy"))
     text = text_fields.get("data")
-    try:
-        found = [*_object(applied, spec)]
-        if isinstance(text, str) and text and text_fields.get("type") == "rego":
+    found = list(_object(applied, spec))
+    if isinstance(text, str) and text and text_fields.get("type") == "rego":
+        try:
             found += _text(applied, text, text_fields, choice)
-    except RecursionError:
-        found = [checks_text.NOT_ANALYSED.at(_START, "nested too deeply to be looked into")]
-    except Exception as error:  # noqa: BLE001 - whatever it is, the policy has to be loaded
-        found = [
-            checks_text.NOT_ANALYSED.at(
-                _START, f"the linter failed ({type(error).__name__}); please report it"
-            )
-        ]
+        except RecursionError:
+            found.append(checks_text.NOT_ANALYSED.at(_START, "nested too deeply to be looked into"))
+        except Exception as error:  # noqa: BLE001 - whatever it is, the policy has to be loaded
+            reason = f"the linter failed ({type(error).__name__}); please report it"
+            found.append(checks_text.NOT_ANALYSED.at(_START, reason))
     annotations = _mapping(_mapping(body.get("metadata")).get("annotations"))
     kept = without_ignored(found, text if isinstance(text, str) else "", annotations.get(ANNOTATION))
     return in_order(kept)[:MAX_FINDINGS]

@@ -59,6 +59,7 @@ def test_a_typo_of_a_field_is_found_and_what_was_meant(written: str, meant: str 
 
 def test_a_match_that_matches_nothing_is_doubtful() -> None:
     assert "doubtful-field" in names_of_object(match=[{"group": "apps"}])
+    assert slugs_of(FINE, match=[{"group": "apps"}]) == ["pods-only-path"]
 
 
 def test_what_is_not_evaluated_yet_is_said() -> None:
@@ -96,6 +97,11 @@ def test_a_glob_that_misleads_is_found(glob: str, slug: str, fix: str) -> None:
 )
 def test_a_glob_that_says_what_it_means_is_fine(glob: str) -> None:
     assert names_of_object(images=[{"glob": glob}]) == []
+
+
+def test_a_glob_beside_one_that_says_it_all_is_fine() -> None:
+    globs = [{"glob": "index.docker.io/**"}, {"glob": "docker.io/**"}]
+    assert names_of_object(images=globs) == []
 
 
 def test_no_mode_is_enforce() -> None:
