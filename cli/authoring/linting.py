@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from cli.authoring.lint_report import FoundMistake, LintReport, report_of
-from cli.authoring.positions import Positions
+from cli.authoring.positions import Positions, lines_of
 from cli.authoring.sources import PolicySource, read_policies
 from cli.invoke import complain, let_go_of_stdout
 from cli.render import lint as rendering
@@ -23,6 +23,7 @@ from pipeline.settings import load_settings
 from pipeline.settings_types import EngineChoice
 from watcher.manifests import STDIN, Listing, find
 from watcher.policies import choose as choose_names
+from watcher.records import Failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +49,11 @@ async def lint_policies(options: LintOptions, *, engine: EngineChoice | None) ->
     unusable = unusable or any(failure.place is None and failure.file in named for failure in failures)
     if not sources and not failures and not unusable:
         raise UsageError(f"{', '.join(options.paths)}: no ClusterImagePolicy in it")
+    repeated = choose_names(source.found for source in sources).repeated
     found: list[FoundMistake] = []
     async with WorkerPool(settings.evaluator) as pool:
         for source in sources:
-            findings = [*_repeated(source, sources), *await _lint(source, pool, settings.evaluator.engine)]
+            findings = [*_repeated(source, repeated), *await _lint(source, pool, settings.evaluator.engine)]
             kept = [each for each in findings if _is_wanted(each.check, select, ignore)]
             found += _placed(source, kept, contents[source.path])
     unreadable = tuple(failure.text for failure in failures) + tuple(
@@ -112,9 +114,10 @@ def _with_stdin_on_disk(listing: Listing, stack: ExitStack) -> Listing:
     return replace(listing, files=tuple(files))
 
 
-def _contents(sources: Iterable[PolicySource]) -> dict[str, str]:
+def _contents(sources: Iterable[PolicySource]) -> dict[str, tuple[str, ...]]:
+    """The lines of each file, read once however many policies it holds."""
     paths = dict.fromkeys(source.path for source in sources)
-    return {path: Path(path).read_text(encoding="utf-8", errors="replace") for path in paths}
+    return {path: lines_of(Path(path).read_text(encoding="utf-8", errors="replace")) for path in paths}
 
 
 async def _lint(source: PolicySource, pool: WorkerPool, engine: EngineChoice) -> tuple[Finding, ...]:
@@ -127,15 +130,17 @@ async def _lint(source: PolicySource, pool: WorkerPool, engine: EngineChoice) ->
     return lint(applied, choice)
 
 
-def _repeated(source: PolicySource, sources: Sequence[PolicySource]) -> Iterator[Finding]:
+def _repeated(source: PolicySource, repeated: Iterable[Failure]) -> Iterator[Finding]:
     """The finding of a policy whose name is taken."""
-    for failure in choose_names(each.found for each in sources).repeated:
+    for failure in repeated:
         if (failure.file, failure.place) == (source.found.file, source.found.place):
-            yield DUPLICATE.of("metadata.name", failure.message, "give it another name")
+            yield DUPLICATE.of("metadata.name", failure.message)
 
 
-def _placed(source: PolicySource, findings: Iterable[Finding], content: str) -> Iterator[FoundMistake]:
-    positions = Positions.find(content, source.found.place)
+def _placed(
+    source: PolicySource, findings: Iterable[Finding], lines: tuple[str, ...]
+) -> Iterator[FoundMistake]:
+    positions = Positions.find(lines, source.found.place)
     for finding in findings:
         spot = (
             positions.of_text(finding.line, finding.column)

@@ -30,6 +30,11 @@ class Spot:
     exact: bool = True
 
 
+def lines_of(content: str) -> tuple[str, ...]:
+    """The lines of a file's text as YAML counts them."""
+    return tuple(_BREAK.split(content.removeprefix("\ufeff")))
+
+
 @dataclass(frozen=True, slots=True)
 class Positions:
     """Where the parts of one object are."""
@@ -41,9 +46,8 @@ class Positions:
     root: yaml.Node | None
 
     @classmethod
-    def find(cls, content: str, place: Place) -> Self:
-        """The object at a place of a file's text. Raises nothing: what cannot be found has no parts."""
-        lines = tuple(_BREAK.split(content.removeprefix("\ufeff")))
+    def find(cls, lines: tuple[str, ...], place: Place) -> Self:
+        """The object at a place of a file. Raises nothing: what cannot be found has no parts."""
         start = Spot(place.line, 1)
         at = min(place.line - 1, len(lines) - 1)
         first = next((index for index in range(at, -1, -1) if _MARKER.match(lines[index])), 0)

@@ -62,6 +62,7 @@ CHECKS = (
 _KEYED = ("labels", "annotations", "matchLabels", "nodeSelector")
 _ARITHMETIC = ("-", "/")
 _NAME_PARTS = re.compile(r"[\w.\-/]+")
+_STATEMENT = ("predicate", "predicateType", "subject")
 _GATEKEEPER = ("review", "request", "object", "parameters", "attributes")
 
 
@@ -173,6 +174,8 @@ def _unknown_input(read: Read, missing: Missing) -> Finding:
         fix = f"write `input.typemeta.{missing.step}` and add `includeTypeMeta: true` under spec.policy"
     elif missing.step in {"labels", "annotations", "name", "namespace"}:
         fix = f"write `input.metadata.{missing.step}` and add `includeObjectMeta: true` under spec.policy"
+    elif missing.step in _STATEMENT:
+        fix = "only the policy of an attestation sees its statement: put the text there"
     elif missing.step in _GATEKEEPER:
         fix = "the object's parts are at input.spec, input.metadata and input.typemeta"
     elif close:

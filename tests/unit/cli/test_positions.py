@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cli.authoring.positions import Positions, Spot
+from cli.authoring.positions import Positions, Spot, lines_of
 from watcher.documents import Place
 
 REGO = 'package sigstore\n\nisCompliant {\n  input.spec.x == "é"\n}\n'
 
 
 def _positions(content: str, line: int = 1, item: int | None = None) -> Positions:
-    return Positions.find(content, Place(1, line, item))
+    return Positions.find(lines_of(content), Place(1, line, item))
 
 
 def _at(content: str, spot: Spot) -> str:
@@ -110,7 +110,7 @@ def test_what_cannot_be_found_is_where_the_object_starts(content: str) -> None:
 def test_every_line_of_the_catalog_is_found() -> None:
     for path in (Path(__file__).resolve().parents[3] / "catalog" / "baseline").glob("*.yaml"):
         content = path.read_text(encoding="utf-8")
-        positions = Positions.find(content, Place(1, 1))
+        positions = Positions.find(lines_of(content), Place(1, 1))
         for number, line in enumerate(yaml.safe_load(content)["spec"]["policy"]["data"].split("\n")[:-1], 1):
             spot = positions.of_text(number, 1)
             assert spot.exact

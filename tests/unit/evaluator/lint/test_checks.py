@@ -171,6 +171,7 @@ def test_a_text_that_does_is_fine(rego: str) -> None:
     ("reference", "fix"),
     [
         ("input.review.object.spec.hostPID", "input.spec, input.metadata and input.typemeta"),
+        ("input.predicate.verified", "only the policy of an attestation sees its statement"),
         ("input.kind", "write `input.typemeta.kind`"),
         ("input.labels.app", "write `input.metadata.labels`"),
         ("input.typeMeta.kind", "write `input.typemeta`"),
