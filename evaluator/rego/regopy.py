@@ -15,6 +15,7 @@ from typing import Any
 from regopy import Input, Interpreter, LogLevel, RegoError
 
 from evaluator.rego import guards, regopy_plan
+from evaluator.rego.documents import Needs, check
 from evaluator.rego.engine import (
     FILE,
     PACKAGE,
@@ -22,13 +23,16 @@ from evaluator.rego.engine import (
     RULE,
     CompileError,
     EngineError,
+    EngineName,
     Module,
     Undefined,
     Value,
 )
+from evaluator.rego.known_wrong import digest, known_wrong, vouched
 from evaluator.rego.order import members_in_order
 from evaluator.rego.purity import is_pure
-from evaluator.rego.regopy_builtins import TRUSTED, TRUSTED_ON_INTEGERS
+from evaluator.rego.regopy_builtins import TRUSTED, TRUSTED_ON_INTEGERS, VOUCHED_MAY_CALL
+from evaluator.rego.regopy_flow import check_flow
 from evaluator.rego.regopy_text import prepare
 from pipeline.errors import clip
 
@@ -40,10 +44,15 @@ _MESSAGE = re.compile(r"\(errormsg \d+:([^)\n]*)")
 class Regopy:
     """See `evaluator.rego.engine.RegoEngine`."""
 
+    def __init__(self, distrusted: frozenset[str] | None = None) -> None:
+        """`distrusted`: built-ins it must not call; None for those known to be wrong."""
+        self._distrusted = known_wrong(EngineName.REGOPY) if distrusted is None else distrusted
+
     def compile(self, text: str) -> Module:
         """See the port. A fresh Interpreter each time: a used one leaks and keeps broken modules."""
         guards.check_text(text)
-        text = prepare(text)
+        strict = digest(text) not in vouched(EngineName.REGOPY)
+        text = prepare(text, strict=strict)
         interpreter = Interpreter()
         interpreter.log_level = LogLevel.NONE
         try:
@@ -57,23 +66,29 @@ class Regopy:
         _check_shape(plan)
         guards.check_recursion(regopy_plan.references(plan))
         called = regopy_plan.called(plan)
-        guards.check_calls(called, TRUSTED | TRUSTED_ON_INTEGERS)
+        trusted = (TRUSTED | TRUSTED_ON_INTEGERS) - self._distrusted if strict else VOUCHED_MAY_CALL
+        guards.check_calls(called, trusted)
         regopy_plan.check_locals(plan)
         regopy_plan.check_integers(plan, TRUSTED_ON_INTEGERS)
+        if strict:
+            check_flow(plan)
         is_set = regopy_plan.makes_set(plan, _RULE_PATH)
-        return _Module(interpreter, bundle, is_set=is_set, pure=is_pure(called))
+        return _Module(interpreter, bundle, strict=strict, is_set=is_set, pure=is_pure(called))
 
 
 class _Module:
-    def __init__(self, interpreter: Any, bundle: Any, *, is_set: bool, pure: bool) -> None:
+    def __init__(self, interpreter: Any, bundle: Any, *, strict: bool, is_set: bool, pure: bool) -> None:
         self.pure = pure
         self._interpreter = interpreter
         self._bundle = bundle
         self._is_set = is_set
+        self._strict = strict
 
     def evaluate(self, document: bytes) -> Value | Undefined:
+        if self._strict:
+            check(document, Needs(calculates=True))
         try:
-            self._interpreter.set_input(Input(json.loads(document)))
+            self._interpreter.set_input(Input(_in_order(json.loads(document))))
             output = self._interpreter.query_bundle(self._bundle)
             if not output.ok():
                 raise EngineError("this engine met an error while it evaluated the policy")
@@ -95,6 +110,17 @@ class _Module:
         if any(item != passing[0] for item in passing):
             raise EngineError("this engine cannot tell which of several passing responses comes first")
         return value
+
+
+def _in_order(value: Any) -> Any:
+    """Objects in Rego's order of their names, in which OPA goes through them; this engine keeps theirs."""
+    match value:
+        case dict():
+            return {name: _in_order(value[name]) for name in sorted(value, key=str.encode)}
+        case list():
+            return [_in_order(item) for item in value]
+        case _:
+            return value
 
 
 def _plan(interpreter: Any, bundle: Any) -> dict[str, Any]:

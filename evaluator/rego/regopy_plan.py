@@ -65,7 +65,7 @@ def called(plan: dict[str, Any]) -> frozenset[str]:
     names = {
         statement["func"]
         for function in plan["funcs"]["funcs"]
-        for kind, statement in _statements(function["blocks"])
+        for kind, statement in statements_of(function["blocks"])
         if kind == "CallStmt"
     }
     return frozenset(names - own)
@@ -82,7 +82,7 @@ def references(plan: dict[str, Any]) -> dict[str, frozenset[str]]:
     return {
         names[function["name"]]: frozenset(
             names[statement["func"]]
-            for kind, statement in _statements(function["blocks"])
+            for kind, statement in statements_of(function["blocks"])
             if kind == "CallStmt" and statement["func"] in names
         )
         for function in plan["funcs"]["funcs"]
@@ -106,7 +106,7 @@ def check_locals(plan: dict[str, Any]) -> None:
     for function in plan["funcs"]["funcs"]:
         written = set(function["params"])
         read: dict[int, int] = {}
-        for kind, statement in _statements(function["blocks"]):
+        for kind, statement in statements_of(function["blocks"]):
             if kind not in _WRITES:
                 raise RefusalError(f"line {_line(statement)}: {kind} is not trusted on this engine")
             writes = _WRITES[kind]
@@ -125,7 +125,7 @@ def check_integers(plan: dict[str, Any], functions: frozenset[str]) -> None:
     """
     constants = [str(entry["value"]) for entry in plan["static"]["strings"]]
     for function in plan["funcs"]["funcs"]:
-        statements = list(_statements(function["blocks"]))
+        statements = list(statements_of(function["blocks"]))
         integers = _integer_locals(statements, constants)
         for kind, statement in statements:
             if kind == "CallStmt" and statement["func"] in functions:
@@ -187,7 +187,7 @@ def _line(statement: dict[str, Any]) -> int:
     return int(statement.get("row", -1)) + 1
 
 
-def _statements(blocks: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+def statements_of(blocks: Any) -> Iterator[tuple[str, dict[str, Any]]]:
     """Every statement below some blocks, as (type, fields)."""
     stack = [blocks]
     while stack:

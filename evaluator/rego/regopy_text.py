@@ -8,6 +8,7 @@ refused: regopy loses variables in the one and aborts in the other.
 
 from collections.abc import Sequence
 
+from evaluator.rego import regopy_tokens
 from evaluator.rego.engine import RefusalError
 from evaluator.rego.tokens import Kind, Token, tokenize
 
@@ -19,12 +20,17 @@ _V1_WORDS = frozenset({"if", "contains", "in"})
 _HEAD_ENDS = frozenset({"=", ":=", "if", "contains"})
 
 
-def prepare(text: str) -> str:
-    """The text for regopy. Raises RefusalError, naming the line."""
+def prepare(text: str, *, strict: bool = True) -> str:
+    """The text for regopy. Raises RefusalError, naming the line.
+
+    Not `strict` is for a text that was compared with OPA as a whole.
+    """
     tokens = list(tokenize(text))
     for token in tokens:
         if token.kind is Kind.NAME and token.text in _REFUSED:
             raise RefusalError(f"line {token.line}: this engine {_REFUSED[token.text]}")
+    if strict:
+        regopy_tokens.check(tokens, _statement_starts(tokens), v1=_imports(tokens, "rego", "v1"))
     if _imports(tokens, "rego", "v1"):
         return text
     if _imports(tokens, "future", "keywords"):

@@ -1,8 +1,9 @@
 """regorus behind the port: Microsoft's Rust engine, by the `gordon-to-regorus` wheel.
 
-Differences: it raises where OPA gives undefined for some errors of built-ins
-(an `error`, no wrong answer), and numbers beyond 64 bits lose precision, so that
-documents which hold one are refused.
+Differences: it raises where OPA gives undefined for errors of built-ins (an
+`error`, no wrong answer). What it reads otherwise than OPA is rewritten
+(`regorus_negation`), done in Python (`regorus_corrections`), or refused
+(`regorus_guards`, `documents`, `known_wrong`).
 """
 
 import json
@@ -12,7 +13,8 @@ from typing import Any
 
 import regorus
 
-from evaluator.rego import guards
+from evaluator.rego import documents, guards, regorus_guards
+from evaluator.rego.documents import Needs
 from evaluator.rego.engine import (
     FILE,
     PACKAGE,
@@ -21,52 +23,106 @@ from evaluator.rego.engine import (
     Because,
     CompileError,
     EngineError,
+    EngineName,
+    RefusalError,
     Undefined,
     Value,
 )
 from evaluator.rego.explain.decider import MAX_DOCUMENT, MAX_SECONDS, Decider
+from evaluator.rego.known_wrong import known_wrong
 from evaluator.rego.purity import is_pure
 from evaluator.rego.regorus_ast import Analysis, analyse
+from evaluator.rego.regorus_corrections import CORRECTIONS
+from evaluator.rego.regorus_kinds import check_kinds
+from evaluator.rego.regorus_negation import hoist
 from pipeline.errors import clip
 
 _UNDEFINED = '"<undefined>"'
 _LOCATION = re.compile(r"--> [^\n:]*:(\d+):(\d+)")
 _MESSAGE = re.compile(r"^error: (.*)", re.MULTILINE | re.DOTALL)
-_LONG_NUMBER = re.compile(rb"[0-9]{18}")
+_LINE_WHEN_REWRITTEN = 4 * guards.MAX_LINE
 _UNKNOWN_FUNCTION = "could not find function"
 
 
 class Regorus:
     """See `evaluator.rego.engine.RegoEngine`."""
 
+    def __init__(self, distrusted: frozenset[str] | None = None) -> None:
+        """`distrusted`: built-ins it must not call; None for those known to be wrong."""
+        self._distrusted = known_wrong(EngineName.REGORUS) if distrusted is None else distrusted
+
     def compile(self, text: str) -> "RegorusModule":
         """See the port."""
         guards.check_text(text)
         try:
-            engine = _parse(text)
-            analysis = analyse(_tree(engine))
+            engine, module = _parse(text)
+            analysis = analyse(module)
             _check_shape(analysis)
             guards.check_recursion(analysis.references)
-            guards.check_calls(analysis.called, [name for name in analysis.called if _exists(engine, name)])
+            needs = self._check(text, module, analysis)
+            engine = _with_negations(engine, text, module)
+            known = [name for name in analysis.called if _exists(engine, name)]
+            guards.check_calls(analysis.called, frozenset(known) - self._distrusted)
+            for name in analysis.called & CORRECTIONS.keys():
+                engine.add_extension(name, *CORRECTIONS[name])
             engine.eval_query("true")  # finds unsafe variables, without evaluating a rule
+            check_kinds(module, text.encode())
         except RuntimeError as error:
             raise _compile_error(str(error)) from error
-        return RegorusModule(engine, text, pure=is_pure(analysis.called))
+        return RegorusModule(engine, text, needs, pure=is_pure(analysis.called))
+
+    def _check(self, text: str, module: dict[str, Any], analysis: Analysis) -> Needs:
+        source = text.encode()
+        regorus_guards.check_syntax(text, v1=module["rego_v1"])
+        regorus_guards.check_rules(module, analysis, source)
+        regorus_guards.check_patterns(module, source)
+        calculates = regorus_guards.check_numbers(module, analysis.called, source)
+        return Needs(
+            ascii_only=bool(analysis.called & regorus_guards.ASCII_ONLY),
+            counts_text="count" in analysis.called,
+            calculates=calculates,
+            shows_numbers=bool(analysis.called & regorus_guards.SHOW_NUMBERS),
+        )
+
+
+def _parse(text: str) -> tuple[Any, dict[str, Any]]:
+    """An engine that has read a text, and the syntax tree."""
+    engine = regorus.Engine()
+    engine.set_rego_v0(True)
+    engine.set_policy_length_config(
+        max_col=_LINE_WHEN_REWRITTEN,
+        max_file_bytes=2 * guards.MAX_TEXT_BYTES,
+        max_lines=guards.MAX_TEXT_BYTES,
+    )
+    engine.add_policy(FILE, text)
+    return engine, json.loads(engine.get_ast_as_json())[0]["ast"]
+
+
+def _with_negations(engine: Any, text: str, module: dict[str, Any]) -> Any:
+    """An engine that has read the text as OPA compiles its negations."""
+    for turn in range(guards.MAX_NESTING + 1):
+        rewritten = hoist(text, module, turn)
+        if rewritten == text:
+            return engine
+        text = rewritten
+        engine, module = _parse(text)
+    raise RefusalError("negations are nested too deep for this engine")
 
 
 class RegorusModule:
     """See `evaluator.rego.engine.Module`. `engine` is for explanations, in the same process only."""
 
-    def __init__(self, engine: Any, text: str, *, pure: bool) -> None:
+    def __init__(self, engine: Any, text: str, needs: Needs, *, pure: bool) -> None:
         self.engine = engine
         self._text = text
+        self._needs = needs
         self._decider: Decider | None = None
         self._asked = False
         self.pure = pure
 
     def evaluate(self, document: bytes) -> Value | Undefined:
         """See the port."""
-        _check_numbers(document)
+        documents.check(document, self._needs)
         start = time.perf_counter()
         try:
             self.engine.set_input_json(document.decode())
@@ -84,27 +140,13 @@ class RegorusModule:
         """The expression that decided, made ready at the first answer that has no message of its own."""
         if not self._asked:
             self._asked = True
-            self._decider = Decider.of(self.engine, self._text, _tree(self.engine))
+            self._decider = Decider.of(self.engine, self._text, syntax_tree(self._text))
         return self._decider.find(document) if self._decider else None
 
 
 def syntax_tree(text: str) -> Any:
     """The syntax tree of a policy that compiles."""
-    return _tree(_parse(text))
-
-
-def _parse(text: str) -> Any:
-    engine = regorus.Engine()
-    engine.set_rego_v0(True)
-    engine.set_policy_length_config(
-        max_col=guards.MAX_LINE, max_file_bytes=guards.MAX_TEXT_BYTES, max_lines=guards.MAX_TEXT_BYTES
-    )
-    engine.add_policy(FILE, text)
-    return engine
-
-
-def _tree(engine: Any) -> Any:
-    return json.loads(engine.get_ast_as_json())[0]["ast"]
+    return _parse(text)[1]
 
 
 def _check_shape(analysis: Analysis) -> None:
@@ -132,25 +174,3 @@ def _compile_error(text: str) -> CompileError:
     message = _MESSAGE.search(text)
     line, column = (int(location[1]), int(location[2])) if location else (0, 0)
     return CompileError(clip(message[1] if message else text), line, column)
-
-
-def _check_numbers(document: bytes) -> None:
-    """Refuse numbers beyond 64 bits, of which regorus would keep only the first digits."""
-    if not _LONG_NUMBER.search(document):
-        return
-    stack = [json.loads(document, parse_float=_exact_float)]
-    while stack:
-        value = stack.pop()
-        if isinstance(value, dict):
-            stack.extend(value.values())
-        elif isinstance(value, list):
-            stack.extend(value)
-        elif isinstance(value, int) and not -(2**63) <= value < 2**63:
-            raise EngineError("the document holds an integer beyond 64 bits, which this engine rounds")
-
-
-def _exact_float(text: str) -> float:
-    digits = text.lower().split("e")[0].replace(".", "").lstrip("-0")
-    if len(digits) > 15:  # noqa: PLR2004 - a double keeps 15 decimal digits
-        raise EngineError("the document holds a number of more than 15 digits, which this engine rounds")
-    return float(text)

@@ -85,7 +85,34 @@ def _path(node: Any) -> tuple[str, ...] | None:
     return None
 
 
-def _nodes(node: Any) -> Iterator[dict[str, Any]]:
+def kind_of(node: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """An expression's type and fields."""
+    ((kind, inner),) = node.items()
+    return kind, inner
+
+
+def dotted(reference: dict[str, Any]) -> str:
+    """A reference made of names only as one name: of a function, `regex.match`."""
+    return ".".join(_path(reference) or ())
+
+
+def module_names(module: dict[str, Any], source: bytes) -> frozenset[str]:
+    """Names that mean something everywhere in a module: documents, rules, imports."""
+    found = {"input", "data"} | {_head(rule)[0] for rule in module["rules"]}
+    return frozenset(found | set(imported(module, source)))
+
+
+def imported(module: dict[str, Any], source: bytes) -> list[str]:
+    """The names by which a module refers to its imports, but those of the language itself."""
+    found = []
+    for item in module["imports"]:
+        path, alias = _path(item["refr"]) or ("",), item.get("as")
+        if path[0] not in {"rego", "future"}:
+            found.append(source[alias["start"] : alias["end"]].decode() if alias else path[-1])
+    return found
+
+
+def nodes(node: Any) -> Iterator[dict[str, Any]]:
     """Every object of a tree, parents first; iterative, because depth is the author's choice."""
     stack = [node]
     while stack:
@@ -120,10 +147,10 @@ def _outer_paths(tree: Any) -> Iterator[tuple[str, ...]]:
                 stack.extend(node.values())
             else:
                 yield path
-                stack.extend(_inside(node))
+                stack.extend(inside(node))
 
 
-def _inside(reference: dict[str, Any]) -> Iterator[Any]:
+def inside(reference: dict[str, Any]) -> Iterator[Any]:
     """Expressions in the brackets of a reference, and what it starts from where that is no name."""
     node: Any = reference
     while "Var" not in node:
@@ -134,7 +161,7 @@ def _inside(reference: dict[str, Any]) -> Iterator[Any]:
 
 
 def _calls(rule: dict[str, Any]) -> Iterator[tuple[str, ...]]:
-    for node in _nodes(rule):
+    for node in nodes(rule):
         call = node.get("Call")
         if isinstance(call, dict):
             yield _path(call.get("fcn")) or ("*",)
@@ -143,7 +170,7 @@ def _calls(rule: dict[str, Any]) -> Iterator[tuple[str, ...]]:
 def _locals(rule: dict[str, Any]) -> frozenset[str]:
     """Names a rule declares for itself: arguments, `some`, `:=`."""
     found: set[str] = set()
-    for node in _nodes(rule):
+    for node in nodes(rule):
         if isinstance(node.get("Func"), dict):
             found |= {path[0] for arg in node["Func"]["args"] if (path := _path(arg))}
         assign = node.get("AssignExpr")

@@ -1,13 +1,11 @@
 """A policy and a document to an explanation, by regorus; in a worker process only."""
 
-import json
-
 from evaluator.rego.engine import RefusalError, Value
 from evaluator.rego.explain.outline import names, outline
 from evaluator.rego.explain.probes import NAMES, Probes
 from evaluator.rego.explain.steps import Step
 from evaluator.rego.explain.trace import trace
-from evaluator.rego.regorus import Regorus
+from evaluator.rego.regorus import Regorus, syntax_tree
 
 
 def explain(text: str, document: bytes) -> tuple[bytes | None, tuple[Step, ...]]:
@@ -19,7 +17,6 @@ def explain(text: str, document: bytes) -> tuple[bytes | None, tuple[Step, ...]]
         raise RefusalError(f"the policy uses a name that explanations need: {', '.join(sorted(taken))}")
     module = Regorus().compile(text)
     answer = module.evaluate(document)
-    tree = json.loads(module.engine.get_ast_as_json())[0]["ast"]
-    parts = outline(text, tree)
+    parts = outline(text, syntax_tree(text))  # of the text as written: the engine's has negations rewritten
     steps = trace(parts, Probes(module.engine, parts.header))
     return answer.json if isinstance(answer, Value) else None, steps
