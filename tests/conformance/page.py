@@ -31,6 +31,7 @@ next engine is asked. Each is shown by one case.
 
 def page(version: str, results: Mapping[str, Any], known_wrong: Mapping[str, Any]) -> str:
     """The page."""
+    results = dict(sorted(results.items()))
     total = _total(results)
     parts = [
         _HEAD.format(version=version),
