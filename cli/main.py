@@ -13,6 +13,7 @@ from cli.options import (
     Cluster,
     Context,
     Database,
+    DoctorFormat,
     Engine,
     Namespace,
     Paths,
@@ -129,3 +130,32 @@ def run(
 
     options = RunOptions(manifests=tuple(manifests or ()), context=context, policies=tuple(policies or ()))
     finish(run_pipeline(options, namespace=namespace, cluster=cluster, db=db, engine=engine))
+
+
+@app.command()
+def doctor(
+    *,
+    db: Database = None,
+    engine: Engine = None,
+    output: Annotated[DoctorFormat, typer.Option("--output", "-o", help="Format.")] = DoctorFormat.TABLE,
+) -> None:
+    """Check what Tocsin needs: settings, state, database, engines, and what contains policies.
+
+    Each engine evaluates a simple policy in a worker process; an OPA server is asked
+    for its health and version. A check that failed says what to do.
+
+    \b
+    Examples:
+      tocsin doctor
+      TOCSIN_OPA_URL=unix:///run/opa.sock tocsin doctor
+      tocsin doctor --db postgresql://tocsin@db.example.com/tocsin -o json
+
+    \b
+    Exit codes:
+      0  everything works
+      3  something does not
+    """
+    from cli.doctor.run import doctor as run
+    from cli.invoke import finish
+
+    finish(run(output, db=db, engine=engine))

@@ -40,6 +40,13 @@ class ShowFormat(StrEnum):
     YAML = "yaml"
 
 
+class DoctorFormat(StrEnum):
+    """Output formats of `doctor`."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
 class TestFormat(StrEnum):
     """Output formats of `policies test`."""
 

@@ -1,8 +1,8 @@
 """The pool of worker processes: policies compiled and evaluated, contained.
 
-A policy that hangs, aborts or eats memory kills its worker. The first question
-the worker left unanswered names the culprit: it gets an error, the worker is
-replaced, and everything behind it is asked again. A policy that does so too
+A policy that hangs, aborts or eats memory kills its worker. The step that the worker
+had begun last names the culprit: it gets an error, the worker is replaced, and
+everything that has no answer is asked again. A policy that does so too
 often is set aside (`quarantine`).
 """
 
@@ -152,7 +152,7 @@ class WorkerPool:
             process.send(requests)
             taken = await _collect(process, steps, answers)
             if taken < len(steps):
-                step = steps[taken]
+                step = steps[min(taken + process.lost, len(steps) - 1)]
                 death = await self._bury(worker, self._deadline_of(step))
                 if death.by_policy or not patience:
                     self._blame(step, death, answers)

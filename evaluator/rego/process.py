@@ -1,12 +1,14 @@
 """One worker process as its owner sees it: requests in, replies out, and how it died."""
 
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 
 from evaluator.rego.limits import Limits
+from evaluator.rego.progress import Progress, new_handle
 from evaluator.rego.protocol import BrokenProtocolError, Frames, Reply, Request, frame, read_reply
 from pipeline.errors import EvaluationError
 from pipeline.settings import EvaluatorSettings
@@ -25,8 +27,10 @@ class Death:
 class WorkerProcess:
     """A worker, started. Not restarted: its owner makes a new one."""
 
-    def __init__(self, process: asyncio.subprocess.Process, limits: Limits) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, limits: Limits, progress: Progress) -> None:
         self._process = process
+        self._progress = progress
+        self._answered = 0
         self._frames = Frames(limits.answer)
         # The worker's own alarm comes first; this is for one that does not even hear it.
         self._deadline = 2 * max(limits.evaluation_deadline, limits.compile_deadline) + 5
@@ -38,22 +42,29 @@ class WorkerProcess:
 
         The environment is empty and Python isolated, so that a policy has nothing to read.
         """
+        handle = new_handle()
+        progress = Progress(handle)
         try:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-I",
                 "-m",
                 "evaluator.rego.worker",
+                str(handle),
                 *limits.arguments(),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.DEVNULL,
                 env={},
+                pass_fds=(handle,),
                 start_new_session=True,  # a terminal's Ctrl-C is for the owner
             )
         except OSError as error:
+            progress.close()
             raise EvaluationError(f"cannot start an evaluation process: {error.strerror}") from error
-        return cls(process, limits)
+        finally:
+            os.close(handle)
+        return cls(process, limits, progress)
 
     def send(self, requests: Iterable[Request]) -> None:
         """Queue requests for the pipe; the caller bounds how many are unanswered."""
@@ -77,24 +88,33 @@ class WorkerProcess:
                 self._condemn(f"made its process misbehave, which {error}")
                 return
             count -= len(replies)
+            self._answered += len(replies)
             if count < 0:
                 self._condemn("made its process misbehave, which sent more answers than were asked for")
                 return
             yield replies
+
+    @property
+    def lost(self) -> int:
+        """Of a process that died: steps it had done, or nearly, whose replies did not come."""
+        return max(self._progress.begun - 1 - self._answered, 0)
 
     async def end(self) -> int:
         """Kill the process if it runs, and wait for it. Returns its exit status (negative: signal)."""
         self._kill()
         if self._process.stdin is not None:
             self._process.stdin.close()
-        return await self._process.wait()
+        status = await self._process.wait()
+        self._progress.close()
+        return status
 
     async def died_of(self, deadline: float) -> Death:
         """Wait for a process that ended by itself, and say how. `deadline` is for the message."""
         try:
             status = await asyncio.wait_for(self._process.wait(), self._deadline)
         except TimeoutError:
-            status = await self.end()
+            self._kill()
+            status = await self._process.wait()
         if self._fault:
             return Death(self._fault)
         match -status:

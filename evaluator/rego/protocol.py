@@ -1,8 +1,8 @@
 """What a worker process and its owner say to each other: length-prefixed msgpack frames. Pure.
 
 The owner sends `Compile`, `Forget` and `Evaluate`; the worker answers each
-`Compile` with `Compiled` and each policy of an `Evaluate` with `Answered`, in
-order and at once, so that what is not answered when it dies tells what killed it.
+`Compile` with `Compiled` and each policy of an `Evaluate` with `Answered`, in order.
+Each of them is a step; how many it has begun is in `progress`.
 """
 
 import struct

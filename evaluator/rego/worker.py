@@ -1,14 +1,16 @@
 """A worker process: the only place where a policy runs.
 
-`python -m evaluator.rego.worker EVALUATION_DEADLINE COMPILE_DEADLINE MEMORY ANSWER`
-(seconds, seconds, bytes, bytes) reads requests from stdin and writes replies to
-stdout (`protocol`), one after the other, until stdin ends. It has no environment,
-no network, and ends by SIGALRM at a deadline: its owner starts a new one.
+`python -m evaluator.rego.worker HANDLE EVALUATION_DEADLINE COMPILE_DEADLINE MEMORY ANSWER`
+(shared memory for `progress`, seconds, seconds, bytes, bytes) reads requests from
+stdin and writes replies to stdout (`protocol`), in order and in lots, until stdin
+ends. It has no environment, no network, and ends by SIGALRM at a deadline: its owner
+starts a new one.
 """
 
 import os
 import sys
 from dataclasses import dataclass, field
+from time import monotonic
 
 from evaluator.rego import containment, guards
 from evaluator.rego.engine import (
@@ -22,6 +24,7 @@ from evaluator.rego.engine import (
     Value,
 )
 from evaluator.rego.limits import Limits, answer_too_long
+from evaluator.rego.progress import Progress
 from evaluator.rego.protocol import (
     Answered,
     Compile,
@@ -40,45 +43,51 @@ from evaluator.rego.reads.paths import WHOLE, ReadSet
 from pipeline.errors import clip
 
 _CHUNK = 1 << 16
+_LOT_BYTES = 1 << 16
+_LOT_SECONDS = 0.05
+"""Replies wait for company, but not longer than this and one evaluation."""
+
 _NO_MEMORY = "needs more memory than the limit allows"
 
 
 def main() -> None:
     """Run until stdin ends."""
-    limits = Limits.from_arguments(sys.argv[1:])
+    progress = Progress(int(sys.argv[1]))
+    limits = Limits.from_arguments(sys.argv[2:])
     replies = os.dup(1)
     silence = os.open(os.devnull, os.O_WRONLY)  # engines print; the pipe is for frames
     os.dup2(silence, 1)
     os.dup2(silence, 2)
     containment.close_doors()
-    worker = _Worker(replies, limits)
+    worker = _Worker(replies, limits, progress)
     frames = Frames()
     while chunk := os.read(0, _CHUNK):
         for body in frames.feed(chunk):
             worker.handle(body)
+        worker.flush()
 
 
 @dataclass
 class _Worker:
     replies: int
     limits: Limits
+    progress: Progress
+    begun: int = 0
+    lot: bytearray = field(default_factory=bytearray)
+    flushed: float = 0.0
     engines: dict[EngineName, RegoEngine] = field(default_factory=dict)
     modules: dict[int, Module] = field(default_factory=dict)
 
     def handle(self, body: bytes) -> None:
         match read_request(body):
             case Compile() as request:
-                containment.set_alarm(self.limits.compile_deadline)
-                reply = self._compile(request)
-                containment.set_alarm(0)
-                self._send(reply)
+                self._begin(self.limits.compile_deadline)
+                self._send(self._compile(request))
             case Forget(ref):
                 self.modules.pop(ref, None)
             case Explain() as request:
-                containment.set_alarm(self.limits.compile_deadline)
-                explained = self._explain(request)
-                containment.set_alarm(0)
-                self._send(explained)
+                self._begin(self.limits.compile_deadline)
+                self._send(self._explain(request))
             case request:
                 self._evaluate_all(request)
 
@@ -90,10 +99,14 @@ class _Worker:
         except EngineError as error:
             problem = str(error)
         for ref in request.refs:
-            containment.set_alarm(self.limits.evaluation_deadline)
-            answer = Answered(error=problem) if problem else self._evaluate(ref, request.document)
-            containment.set_alarm(0)
-            self._send(answer)
+            self._begin(self.limits.evaluation_deadline)
+            self._send(Answered(error=problem) if problem else self._evaluate(ref, request.document))
+
+    def _begin(self, deadline: float) -> None:
+        """Say that the next step has begun, and when it must have ended."""
+        self.begun += 1
+        self.progress.begun = self.begun
+        containment.set_alarm(deadline)
 
     def _compile(self, request: Compile) -> Compiled:
         try:
@@ -163,9 +176,18 @@ class _Worker:
         return self.engines[name]
 
     def _send(self, reply: Reply) -> None:
-        data = memoryview(frame(reply))
+        self.lot += frame(reply)
+        if len(self.lot) >= _LOT_BYTES or monotonic() - self.flushed >= _LOT_SECONDS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what waits. No alarm: it is the owner who may be slow now."""
+        containment.set_alarm(0)
+        data = memoryview(bytes(self.lot))
+        self.lot.clear()
         while data:
             data = data[os.write(self.replies, data) :]
+        self.flushed = monotonic()
 
 
 def _reads(request: Compile) -> ReadSet:

@@ -175,3 +175,14 @@ async def test_what_does_not_compile_says_so_from_the_worker(pool: WorkerPool) -
 
 async def test_questions_without_modules_have_no_answers(pool: WorkerPool) -> None:
     assert await pool.evaluate([Question(b"{}", ())]) == [[]]
+
+
+async def test_answers_that_were_under_way_when_the_worker_died_are_asked_again(pool: WorkerPool) -> None:
+    """Answers travel in lots: those before the culprit are lost with it, and are not blamed."""
+    right, hang = await _module(pool, RIGHT), await _module(pool, HANG)
+    questions = [Question(b'{"a": 1}', (right,) * 20), Question(b'{"a": 1}', (right, hang, right))]
+    many, few = await pool.evaluate(questions)
+    assert many == [Value(b"true")] * 20
+    assert few[0] == few[2] == Value(b"true")
+    assert isinstance(few[1], Failure)
+    assert pool.restarts == 1

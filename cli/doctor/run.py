@@ -1,0 +1,57 @@
+"""`tocsin doctor`: whether everything that Tocsin needs is there, and works."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from cli.doctor.check import Check, Status, failed, ok
+from cli.doctor.place import check_database, check_state_directory
+from cli.doctor.rego import check_containment, check_engines
+from cli.options import DoctorFormat
+from cli.render.columns import Column, write_columns
+from pipeline.errors import ExitCode, UsageError
+from pipeline.settings import TOML_FILE, Settings, load_settings
+from pipeline.settings_types import EngineChoice
+
+_COLUMNS = (
+    Column("CHECK"),
+    Column("STATUS", {Status.OK: "green", Status.FAILED: "red"}),
+    Column("FOUND", wraps=True),
+    Column("WHAT TO DO", wraps=True),
+)
+
+
+async def doctor(output: DoctorFormat, *, db: str | None, engine: EngineChoice | None) -> ExitCode:
+    """Print what was looked at. FAILED where something does not work."""
+    checks = await _checks(db, engine)
+    sound = all(check.status is not Status.FAILED for check in checks)
+    if output is DoctorFormat.JSON:
+        text = msgspec.json.format(msgspec.json.encode({"ok": sound, "checks": checks}), indent=2)
+        sys.stdout.write(f"{text.decode()}\n")
+    else:
+        rows = [(check.name, check.status.value, check.found, check.remedy) for check in checks]
+        write_columns(_COLUMNS, rows, sys.stdout)
+    return ExitCode.OK if sound else ExitCode.FAILED
+
+
+async def _checks(db: str | None, engine: EngineChoice | None) -> Sequence[Check]:
+    try:
+        settings = load_settings(db=db, engine=engine)
+    except UsageError as error:  # nothing else can be looked at
+        return [failed("settings", str(error), f"correct the flag, the TOCSIN_ variable or {TOML_FILE}")]
+    return [
+        ok("settings", _given(settings)),
+        check_state_directory(settings),
+        await check_database(settings),
+        *await check_engines(settings),
+        *await check_containment(),
+    ]
+
+
+def _given(settings: Settings) -> str:
+    """Which settings are not defaults, by name: values may be secret."""
+    names = ", ".join(sorted(settings.model_fields_set))
+    file = f"; {TOML_FILE} is read" if Path(TOML_FILE).exists() else ""
+    return (f"set: {names}" if names else "all defaults") + file
