@@ -37,6 +37,8 @@ class OpaServer:
         self._pushing = asyncio.Lock()
         self._pushed: dict[str, bool] = {}
         """Id of each policy that the server has, and whether it is pure; last pushed last."""
+        self._rejected: dict[str, CompileError] = {}
+        """What the server said of texts that it does not compile: they are not sent with each question."""
         self._losses = 0
         self._v0: bool | None = None
 
@@ -110,8 +112,7 @@ class OpaServer:
                 return Value(bytes(answer[0])) if answer else Undefined()
             if losses == self._losses:  # the first to notice; it may be another server now
                 self._losses += 1
-                self._pushed.clear()
-                self._v0 = None
+                self._forget()
         raise EvaluationError("the OPA server lost the policy as soon as it had it")
 
     async def _push(self, policy: OpaText) -> bool:
@@ -119,16 +120,25 @@ class OpaServer:
         if policy.policy_id in self._pushed:
             return self._pushed[policy.policy_id]
         async with self._pushing:
-            if policy.policy_id not in self._pushed:
-                self._check_backoff()
-                try:
-                    self._pushed[policy.policy_id] = await self._push_now(policy)
-                    await self._drop_surplus()
-                except UnreachableError as error:
-                    self._failed(error)
-                    raise
-                self._backoff.worked()
-            return self._pushed[policy.policy_id]
+            if policy.policy_id in self._rejected:
+                raise self._rejected[policy.policy_id]
+            if policy.policy_id in self._pushed:
+                return self._pushed[policy.policy_id]
+            self._check_backoff()
+            try:
+                pure = await self._push_now(policy)
+                await self._drop_surplus()
+            except UnreachableError as error:
+                self._failed(error)
+                raise
+            except CompileError as error:
+                if len(self._rejected) >= _POLICIES_KEPT:
+                    self._rejected.clear()
+                self._rejected[policy.policy_id] = error
+                raise
+            self._pushed[policy.policy_id] = pure
+            self._backoff.worked()
+            return pure
 
     async def _push_now(self, policy: OpaText) -> bool:
         deadline = self._settings.compile_deadline
@@ -147,7 +157,7 @@ class OpaServer:
             raise
 
     async def _drop_surplus(self) -> None:
-        while len(self._pushed) > _POLICIES_KEPT:
+        while len(self._pushed) >= _POLICIES_KEPT:
             oldest = next(iter(self._pushed))
             del self._pushed[oldest]
             await self._client.delete(oldest, self._settings.compile_deadline)
@@ -158,4 +168,10 @@ class OpaServer:
 
     def _failed(self, error: UnreachableError) -> None:
         self._backoff.failed(str(error), asyncio.get_running_loop().time())
+        self._forget()
+
+    def _forget(self) -> None:
+        """What is known of a server: it may be another one now, and in any case an empty one."""
+        self._pushed.clear()
+        self._rejected.clear()
         self._v0 = None
