@@ -11,7 +11,7 @@ from cli.authoring.targets import find_policy, read_objects
 from cli.invoke import complain, let_go_of_stdout
 from cli.render import explanation, json_text
 from evaluator.explaining import explain
-from evaluator.rego.pool import WorkerPool
+from evaluator.rego.engines import Engines
 from pipeline.errors import EvaluationError, ExitCode
 from pipeline.settings import load_settings
 from pipeline.settings_types import EngineChoice
@@ -28,13 +28,13 @@ async def explain_policy(
         complain(failure.text)
     complete = not failures
     found: list[Explained] = []
-    async with WorkerPool(settings.evaluator) as pool:
-        loaded, checked = await load_source(source, pool, settings)
+    async with Engines.start(settings.evaluator) as engines:
+        loaded, checked = await load_source(source, engines, settings)
         if loaded is None:
             raise EvaluationError(f"{source.found.file}: policy {checked.policy.name}: {checked.error}")
         place = _place(source, loaded.policy.rego.text if loaded.policy.rego else "")
         for applied in objects:
-            account = await explain(loaded, applied, pool)
+            account = await explain(loaded, applied, engines)
             complete = complete and account.known
             found.append(explained(source, place, checked, applied, account))
     try:

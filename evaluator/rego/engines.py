@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 from evaluator.rego.engine import EngineName, RefusalError
 from evaluator.rego.pool import WorkerPool
+from evaluator.rego.protocol import Explained
 from evaluator.rego.questions import Answer, Module, Question
 from pipeline.settings import EvaluatorSettings
 
@@ -53,6 +54,10 @@ class Engines:
             _merge(question, iter(from_opa), iter(from_pool))
             for question, from_opa, from_pool in zip(questions, *answers, strict=True)
         ]
+
+    async def explain(self, text: str, document: bytes) -> Explained:
+        """Say why a policy's text has its value on a document; by regorus, whichever engine decided."""
+        return await self._pool.explain(text, document)
 
 
 def _asks_opa(module: Module) -> bool:

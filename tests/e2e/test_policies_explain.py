@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from tests.e2e.command import NOT_PRIVILEGED, Ran, pod, policy, tocsin, write
+from tests.opa_server import free_port, running_opa
 
 pytest.importorskip("regorus", reason="the regorus extra is not installed")
 
@@ -168,3 +169,20 @@ def test_an_object_that_cannot_be_read_is_told_and_the_others_are_explained(fold
     assert ran.code == 3
     assert len(ran.errors) == 1
     assert ran.out.count("outcome") == 2
+
+
+def test_an_engine_that_is_not_there_explains_nothing(folder: Path) -> None:
+    ran = run(folder, "policy.yaml", "web.yaml:pod/bad", "--engine", "opa")
+    assert ran.code == 3
+    assert "not configured: TOCSIN_OPA_URL names a server" in ran.out
+
+
+def test_what_an_opa_server_decided_is_explained_by_regorus(folder: Path) -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    with running_opa(url):
+        env = {"TOCSIN_OPA_URL": url}
+        ran = run(folder, "policy.yaml", "web.yaml:pod/bad", "--engine", "opa", "-o", "json", env=env)
+    assert ran.code == 0
+    (item,) = ran.report["explanations"]
+    assert item["engine"] == "opa"
+    assert [step["expression"] for step in item["steps"]] == ["not input.spec.hostPID"]
