@@ -14,10 +14,11 @@ from datetime import datetime
 from itertools import groupby, islice
 
 import msgspec
+from msgspec.structs import replace
 
 from evaluator.evaluation import Finding, Inquiry, conclude, inquire
 from evaluator.loading import LoadedPolicy, load
-from evaluator.rego.memo import Memo
+from evaluator.rego.memo import DIFFERS, Memo
 from evaluator.rego.questions import Rego
 from evaluator.state import State
 from evaluator.verdicts import tell, withdraw
@@ -77,6 +78,7 @@ class Evaluator:
         self._memo = Memo(rego)
         self._state = state
         self._clock = clock
+        self._checked: dict[str, PolicyChecked] = {}
         self._batches: asyncio.Queue[_Batch | None] = asyncio.Queue(maxsize=_IN_FLIGHT)
 
     async def run(self, consumer: Consumer, publisher: Publisher) -> None:
@@ -85,6 +87,9 @@ class Evaluator:
             group.create_task(self._tell_all(consumer, publisher), name="evaluator-tell")
             while (delivery := await consumer.receive(_BATCH)).records:
                 await self._take(delivery, publisher, group)
+                await self._doubt(publisher, group)
+            await self._batches.join()
+            await self._doubt(publisher, group)
             await self._batches.put(None)
         await publisher.seal(Topic.VERDICTS)
 
@@ -100,6 +105,18 @@ class Evaluator:
             for record in records:
                 await self._policy_event(record, publisher, group)
             await self._put(group, [], last)
+
+    async def _doubt(self, publisher: Publisher, group: asyncio.TaskGroup) -> None:
+        """Say whose read set was found to be wrong, and judge again what was judged by it."""
+        if not self._memo.distrusted:
+            return
+        for name, loaded in list(self._state.policies.items()):
+            checked = self._checked[name]
+            if loaded.module and loaded.module.ref in self._memo.distrusted and checked.memo != DIFFERS:
+                self._checked[name] = replace(checked, memo=DIFFERS)
+                await publisher.publish([_checked_record(self._checked[name], self._clock())])
+                await self._batches.join()
+                await self._replace(name, loaded, group)
 
     async def _put(
         self, group: asyncio.TaskGroup, items: Sequence[_Item], delivery: Delivery | None, only: str = ""
@@ -165,6 +182,7 @@ class Evaluator:
         self._state.heard_of(name)
         if isinstance(applied, PolicyApplied):
             loaded, checked = await load(applied, self._rego, self._settings.engine)
+            self._checked[name] = checked
             await publisher.publish([_checked_record(checked, self._clock())])
             if loaded is not None:
                 await self._replace(name, loaded, group)
@@ -172,6 +190,7 @@ class Evaluator:
             reason = Withdrawal.POLICY_CHANGED
         else:
             reason = Withdrawal.POLICY_DELETED
+            self._checked.pop(name, None)
         self._state.policies.pop(name, None)
         now = self._clock()
         for key in self._state.resources_under(name):

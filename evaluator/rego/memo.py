@@ -6,9 +6,10 @@ always evaluated. For the others a document is cut down to the policy's read set
 cluster, differ in nothing that policies read. Several policies that look at one
 document are looked up together first, by what any of them reads.
 
-Read sets are an analysis, and an analysis may be wrong: the first projections of
-each policy are evaluated beside the whole document, and a policy whose answers
-differ is evaluated for every document from then on.
+Read sets are an analysis, and an analysis may be wrong: for each policy the first
+projections, and the first documents answered from memory, are evaluated beside the
+whole document. A policy whose answers differ is evaluated for every document from
+then on.
 
 Only answers are remembered, never failures.
 """
@@ -33,7 +34,7 @@ _SHORT = 1024
 _DIGEST = 16
 
 SHADOWED = 64
-"""Projections of each policy that are evaluated beside the whole document."""
+"""Evaluations of each policy, and answers from memory, that are compared with the whole document's."""
 
 DIFFERS = "its read set was found to be too small: please report this policy"
 """Why the answers of a policy are no longer remembered."""
@@ -70,7 +71,7 @@ class _Call:
 
     known: dict[_Key, Answer] = field(default_factory=dict)
     ask: dict[bytes, list[tuple[_Key, Module]]] = field(default_factory=dict)
-    shadows: list[tuple[_Key, _Key, Module]] = field(default_factory=list)
+    shadows: list[tuple[_Key, _Key]] = field(default_factory=list)
     evaluations: int = 0
 
 
@@ -96,7 +97,9 @@ class Memo:
         self._answers = Recent[_Key, Answer](capacity)
         self._rows = Recent[_RowKey, tuple[Answer, ...]](capacity)
         self._plans: dict[tuple[int, ...], _Plan] = {}
-        self._checked: Counter[int] = Counter()
+        self._hits: Counter[int] = Counter()
+        self._misses: Counter[int] = Counter()
+        self._proven: set[int] = set()
         self.distrusted: set[int] = set()
         self.hits = 0
         self.misses = 0
@@ -113,7 +116,8 @@ class Memo:
             answers = await self._pool.evaluate(questions)
             for asked, row in zip(call.ask.values(), answers, strict=True):
                 call.known.update(zip((key for key, _ in asked), row, strict=True))
-            self._compare(call)
+            if self._compare(call):
+                return await self.evaluate(queries)
             self._remember(call)
         self.misses += call.evaluations
         self.hits += sum(len(query.modules) for query in queries) - call.evaluations
@@ -123,7 +127,7 @@ class Memo:
         plan = self._plan(query.modules)
         known: dict[int, Answer] = {}
         together: _RowKey | None = None
-        if plan.together is not None:
+        if plan.together is not None and self._proven.issuperset(plan.refs):
             with suppress(DocumentError):  # those that do not read what is wrong get their answers
                 together = (_digest(encode(plan.together.apply(query.document.value))), plan.refs)
                 row = self._rows.get(together)
@@ -145,50 +149,58 @@ class Memo:
             call.known[key] = Failure(str(error))
             return key
         if not module.pure or module.ref in self.distrusted:
-            key = (len(call.known).to_bytes(8, "big"), module.ref)
-        else:
-            key = (_digest(text), module.ref)
-            if key in call.known:
-                return key
-            answer = self._answers.get(key)
-            if answer is not None:
-                call.known[key] = answer
-                return key
-        call.evaluations += 1
-        self._ask(call, key, text, module)
-        if only is not None and self._checked[module.ref] < self._shadowed:
-            self._shadow(call, key, document, module)
-        return key
+            return self._ask(call, (len(call.known).to_bytes(8, "big"), module.ref), text, module)
+        key = (_digest(text), module.ref)
+        known = key in call.known
+        if not known and (answer := self._answers.get(key)) is not None:
+            call.known[key] = answer
+            known = True
+        if only is not None:
+            self._shadow(call, key, document, module, self._hits if known else self._misses)
+        return key if known else self._ask(call, key, text, module)
 
-    def _ask(self, call: _Call, key: _Key, text: bytes, module: Module) -> None:
+    def _ask(self, call: _Call, key: _Key, text: bytes, module: Module) -> _Key:
+        call.evaluations += 1
+        return self._put(call, key, text, module)
+
+    def _put(self, call: _Call, key: _Key, text: bytes, module: Module) -> _Key:
         call.known[key] = _ASKED
         call.ask.setdefault(text, []).append((key, module))
+        return key
 
-    def _shadow(self, call: _Call, key: _Key, document: Document, module: Module) -> None:
-        """Ask for the whole document, too."""
+    def _shadow(
+        self, call: _Call, key: _Key, document: Document, module: Module, counted: Counter[int]
+    ) -> None:
+        """Ask for the whole document, too, until that was done often enough."""
+        if counted[module.ref] >= self._shadowed:
+            self._proven.add(module.ref)
+            return
         try:
             whole = document.encode()
         except DocumentError:
             return  # there is nothing to compare with
-        self._checked[module.ref] += 1
-        beside = (b"whole" + key[0], module.ref)
-        self._ask(call, beside, whole, module)
-        call.shadows.append((key, beside, module))
+        beside = (b"whole" + _digest(whole), module.ref)
+        if beside not in call.known:
+            counted[module.ref] += 1
+            call.shadows.append((key, self._put(call, beside, whole, module)))
 
-    def _compare(self, call: _Call) -> None:
-        """The whole document is right. A failure tells nothing: it may be of the moment."""
-        for key, beside, module in call.shadows:
-            answer, right = call.known[key], call.known.pop(beside)
-            if isinstance(right, Failure) or answer == right:
-                continue
-            call.known[key] = right
-            if not isinstance(answer, Failure):
-                self.distrusted.add(module.ref)
-                self._plans.clear()
+    def _compare(self, call: _Call) -> bool:
+        """Whether a policy has to be distrusted. A failure tells nothing: it may be of the moment."""
+        wrong = {
+            key[1]
+            for key, beside in call.shadows
+            if call.known[key] != call.known[beside]
+            and not isinstance(call.known[key], Failure)
+            and not isinstance(call.known[beside], Failure)
+        }
+        if wrong:
+            self.distrusted |= wrong
+            self._plans.clear()
+        return bool(wrong)
 
     def _remember(self, call: _Call) -> None:
         for key, answer in call.known.items():
-            if len(key[0]) == _DIGEST and key[1] not in self.distrusted and _is_kept(answer):
+            if len(key[0]) == _DIGEST and _is_kept(answer):
                 self._answers.put(key, answer)
 
     def _collect(self, call: _Call, row: _Row) -> list[Answer]:

@@ -12,7 +12,11 @@ from typing import Any
 import pytest
 
 from evaluator.app import GROUP, TOPICS, Evaluator
+from evaluator.rego.engine import EngineName
+from evaluator.rego.memo import DIFFERS
 from evaluator.rego.pool import WorkerPool
+from evaluator.rego.questions import Module
+from evaluator.rego.reads.paths import Mode
 from evaluator.state import State
 from pipeline.bus import Record
 from pipeline.bus_memory import MemoryBus
@@ -51,6 +55,7 @@ class Story:
 
     records: list[Record] = field(default_factory=list)
     unmatched: UnmatchedImages = UnmatchedImages.IGNORE
+    pool: type[WorkerPool] = WorkerPool
     versions: int = 0
 
     def policy(self, name: str, text: str | None = PRIVILEGED, **spec: Any) -> None:
@@ -88,7 +93,7 @@ class Story:
 
     async def told(self) -> list[Event]:
         async with (
-            _evaluator(self.unmatched) as (bus, evaluator),
+            _evaluator(self.unmatched, self.pool) as (bus, evaluator),
             bus.consume(GROUP, TOPICS) as consumer,
             bus.consume("test", [Topic.VERDICTS]) as reader,
         ):
@@ -99,14 +104,19 @@ class Story:
             delivery = await reader.receive(10_000)
         return [record.event for record in delivery.records if record.event]
 
+    async def checks(self) -> list[PolicyChecked]:
+        return [event.data for event in await self.told() if isinstance(event.data, PolicyChecked)]
+
     async def verdicts(self) -> list[Verdict]:
         return [event.data for event in await self.told() if isinstance(event.data, Verdict)]
 
 
 @asynccontextmanager
-async def _evaluator(unmatched: UnmatchedImages) -> AsyncIterator[tuple[MemoryBus, Evaluator]]:
+async def _evaluator(
+    unmatched: UnmatchedImages, pool_type: type[WorkerPool]
+) -> AsyncIterator[tuple[MemoryBus, Evaluator]]:
     settings = replace(load_settings().evaluator, workers=1, unmatched_images=unmatched)
-    async with WorkerPool(settings) as pool:
+    async with pool_type(settings) as pool:
         state = State(remember=True)
         yield MemoryBus(capacity=10_000), Evaluator(settings, pool, state, lambda: NOW)
 
@@ -276,4 +286,44 @@ async def test_attributes_carry_what_filters_need(story: Story) -> None:
         "policy": "privileged",
         "mode": "warn",
         "change": "new",
+    }
+
+
+async def test_what_a_policy_reads_is_told_with_it(story: Story) -> None:
+    story.policy("privileged")
+    (checked,) = await story.checks()
+    assert checked.reads == (
+        "input.spec.containers[_].name (all of it)",
+        "input.spec.containers[_].securityContext.privileged",
+    )
+    assert not checked.memo
+
+
+async def test_a_policy_that_reads_the_clock_says_why_its_verdicts_are_not_remembered(story: Story) -> None:
+    story.policy("clock", text="package sigstore\nisCompliant { time.now_ns() > 0 }")
+    (checked,) = await story.checks()
+    assert "clock" in checked.memo
+
+
+class ForgetfulPool(WorkerPool):
+    """Finds a read set that is too small."""
+
+    async def compile(self, engine: EngineName, text: str) -> Module:
+        module = await super().compile(engine, text)
+        return replace(module, reads=((("spec", "nodeName"), Mode.SHAPE),))
+
+
+async def test_a_read_set_that_is_too_small_is_found_out_and_said_and_costs_no_verdict(story: Story) -> None:
+    story.pool = ForgetfulPool
+    story.policy("privileged")
+    for number in range(100):
+        story.resource(f"web-{number}", privileged=number % 2 == 1)
+    events = await story.told()
+    outcomes = {
+        event.data.resource.name: event.data.outcome for event in events if isinstance(event.data, Verdict)
+    }
+    checks = [event.data for event in events if isinstance(event.data, PolicyChecked)]
+    assert [checked.memo for checked in checks] == ["", DIFFERS]
+    assert outcomes == {
+        f"web-{number}": Outcome.FAIL if number % 2 else Outcome.PASS for number in range(100)
     }

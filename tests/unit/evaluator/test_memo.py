@@ -113,18 +113,33 @@ async def test_the_first_projections_of_a_policy_are_evaluated_beside_the_whole_
     assert memo.misses == 4
 
 
-async def test_a_policy_whose_read_set_is_wrong_gets_the_right_answer_and_is_never_remembered_again() -> None:
+async def test_the_first_answers_from_memory_are_compared_with_the_whole_document() -> None:
     engine = Engine()
-    memo = Memo(engine)
-    expected = Value(b'[5, {"a": 1}]')
-    assert await memo.evaluate([query({"a": 1}, OF_B, LIAR)]) == [[Undefined(), expected]]
-    assert memo.distrusted == {LIAR.ref}
-    before = engine.asked[LIAR.ref]
-    for number in range(3):
-        answers = await memo.evaluate([query({"a": number}, OF_B, LIAR)])
-        assert answers == [[Undefined(), Value(f'[5, {{"a": {number}}}]'.encode())]]
-    assert engine.asked[LIAR.ref] == before + 3
-    assert engine.asked[OF_B.ref] == 2
+    memo = Memo(engine, shadowed=2)
+    for number in range(5):
+        await memo.evaluate([query({"a": 1, "c": number}, OF_A)])
+    assert engine.asked == {1: 1 + 1 + 2}
+    assert (memo.hits, memo.misses) == (4, 1)
+
+
+@given(st.lists(st.integers(0, 2), min_size=2, max_size=6))
+def test_a_policy_whose_read_set_is_wrong_gets_the_right_answers_and_is_never_remembered_again(
+    numbers: list[int],
+) -> None:
+    async def main() -> None:
+        engine = Engine()
+        memo = Memo(engine)
+        queries = [query({"a": number}, OF_B, LIAR) for number in numbers]
+        for _ in range(2):
+            assert await memo.evaluate(queries) == [
+                [Undefined(), Value(f'[5, {{"a": {number}}}]'.encode())] for number in numbers
+            ]
+        assert memo.distrusted == {LIAR.ref}
+        before = engine.asked[LIAR.ref]
+        await memo.evaluate(queries)
+        assert engine.asked[LIAR.ref] == before + len(numbers)
+
+    asyncio.run(main())
 
 
 async def test_what_is_no_json_costs_only_the_policies_that_read_it() -> None:
