@@ -1,5 +1,8 @@
 """A seeded generator of realistic Pods: 300 templates, the rest replicas; 60 to 120 leaves each.
 
+As the API server gives them: no two have the same spec, since each has the node that
+it was scheduled to and the name of its token volume.
+
 `python -m benchmarks.pods COUNT FILE` writes them as multi-document YAML.
 """
 
@@ -91,29 +94,51 @@ def template(rng: random.Random) -> dict[str, Any]:
             },
             "spec": spec,
         }
-        if 60 <= _leaves(pod) <= 120:
+        if 60 <= _leaves(running(pod, app, app, app)) <= 120:
             return pod
 
 
 def pods(count: int, seed: int = 1) -> Iterator[dict[str, Any]]:
-    """`count` Pods: replicas of the templates, each under its own name."""
+    """`count` Pods: replicas of the templates, each as it runs."""
     rng = random.Random(seed)
     templates = [template(rng) for _ in range(min(count, TEMPLATES))]
     for number in range(count):
         pod = templates[number % len(templates)]
-        yield {**pod, "metadata": {**pod["metadata"], "name": f"{pod['metadata']['name']}-{number:05d}"}}
+        yield running(pod, *_names(pod["metadata"]["name"], number))
+
+
+def running(pod: dict[str, Any], name: str, node: str, token: str) -> dict[str, Any]:
+    """A Pod of a template, as the API server completes it."""
+    spec = pod["spec"]
+    mount = {"name": token, "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount", "readOnly": True}
+    containers = [{**one, "volumeMounts": [*one["volumeMounts"], mount]} for one in spec["containers"]]
+    sources = [{"serviceAccountToken": {"path": "token"}}]
+    volumes = [*spec["volumes"], {"name": token, "projected": {"sources": sources}}]
+    return {
+        **pod,
+        "metadata": {**pod["metadata"], "name": name},
+        "spec": {**spec, "nodeName": node, "containers": containers, "volumes": volumes},
+    }
 
 
 def write(path: Path, count: int, seed: int = 1) -> None:
     """Write `count` Pods as multi-document YAML, each template formatted once."""
-    texts: dict[int, str] = {}
+    rng = random.Random(seed)
+    templates = [template(rng) for _ in range(min(count, TEMPLATES))]
+    texts = [
+        yaml.safe_dump(running(pod, "@NAME@", "@NODE@", "@TOKEN@"), sort_keys=False) for pod in templates
+    ]
     with path.open("w", encoding="utf-8") as file:
-        for number, pod in enumerate(pods(count, seed)):
-            slot = number % TEMPLATES
-            if slot not in texts:
-                neutral = {**pod, "metadata": {**pod["metadata"], "name": "@NAME@"}}
-                texts[slot] = yaml.safe_dump(neutral, sort_keys=False)
-            file.write("---\n" + texts[slot].replace("'@NAME@'", pod["metadata"]["name"]))
+        for number in range(count):
+            slot = number % len(templates)
+            name, node, token = _names(templates[slot]["metadata"]["name"], number)
+            text = texts[slot].replace("'@NAME@'", name).replace("'@NODE@'", node).replace("'@TOKEN@'", token)
+            file.write("---\n" + text)
+
+
+def _names(app: str, number: int) -> tuple[str, str, str]:
+    """Name, node and token volume of a Pod."""
+    return f"{app}-{number:05d}", f"node-{number % 97}", f"kube-api-access-{number * 7919 % 99_991:05x}"
 
 
 if __name__ == "__main__":
