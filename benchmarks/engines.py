@@ -64,9 +64,9 @@ def _head() -> list[str]:
         "# Rego engines side by side",
         "",
         f"{when}; {machine}, shared with other work: compare within the table.",
-        f"{POLICIES} policies of the catalog's baseline, {DOCUMENTS} Pods of 60 to 120 leaves; microseconds for",
-        "one policy on one Pod, least and median of 7 runs (OPA's server: 3), one at a time, on one",
-        "core; `opa bench`: mean over the policies, on one Pod.",
+        f"{POLICIES} policies of the catalog's baseline, {DOCUMENTS} Pods of 60 to 120 leaves;",
+        "microseconds for one policy on one Pod, least and median of 7 runs (OPA's server: 3), one at",
+        "a time, on one core; `opa bench`: mean over the policies, on one Pod.",
         "",
         "| engine | us, least | us, median | evaluations/s | beside regorus |",
         "|---|---:|---:|---:|---:|",
@@ -142,8 +142,8 @@ async def _pool(texts: Sequence[str]) -> list[str]:
         _row("with the memo, all of it seen before", again),
         "",
         f"The memo answered {share:.1%} of {REPLICAS * len(texts):,} evaluations; no two Pods have the same",
-        f"spec (node and token volume differ). The first {SHADOWED} evaluations of each policy, and the first",
-        f"{SHADOWED} answers from memory, are made twice, to check its read set.",
+        f"spec (node and token volume differ). The first {SHADOWED} evaluations of each policy, and the",
+        f"first {SHADOWED} answers from memory, are made twice, to check its read set.",
     ]
 
 

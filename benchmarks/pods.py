@@ -111,7 +111,7 @@ def running(pod: dict[str, Any], name: str, node: str, token: str) -> dict[str, 
     """A Pod of a template, as the API server completes it."""
     spec = pod["spec"]
     mount = {"name": token, "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount", "readOnly": True}
-    containers = [{**one, "volumeMounts": [*one["volumeMounts"], mount]} for one in spec["containers"]]
+    containers = [{**one, "volumeMounts": [*one["volumeMounts"], {**mount}]} for one in spec["containers"]]
     sources = [{"serviceAccountToken": {"path": "token"}}]
     volumes = [*spec["volumes"], {"name": token, "projected": {"sources": sources}}]
     return {

@@ -5,17 +5,15 @@ work), or a query for the memo, and behind it the pool. Policies that ask for th
 same input document share one query.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
 
 from evaluator.loading import TEXT_FIELD, LoadedPolicy
-from evaluator.policies.authorities import Failed, Passed, Unknown, admit
+from evaluator.policies.authorities import Failed, Passed, Unknown
 from evaluator.policies.document import Document, DocumentBuilder
 from evaluator.policies.judge import NOT_COMPLIANT, Judgement, judge, read_answer
 from evaluator.policies.matching import matching_images, unmatched_images
-from evaluator.policies.model import Rego
 from evaluator.policies.resources import workload_of
 from evaluator.rego.engine import Because, Undefined, Value
 from evaluator.rego.memo import Query
@@ -30,6 +28,8 @@ NO_MATCHING_POLICY = PolicyRef(
 """The pseudo-policy of images no policy matches (upstream: `no-match-policy`)."""
 
 
+_PASSED = Judgement(Outcome.PASS)
+
 _SHORT = 1024
 """Bytes of an answer that may be kept: the cache stays below a few MiB, whatever policies answer."""
 
@@ -41,15 +41,6 @@ class Finding:
     policy: PolicyRef
     images: tuple[Image, ...]
     judgement: Judgement
-
-
-@dataclass(frozen=True, slots=True)
-class _Evaluate:
-    """The policy's text has to be evaluated."""
-
-    module: Module
-    rego: Rego
-    matches: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +73,11 @@ def inquire(
             continue
         covered += images
         way = _decide(loaded)
-        if isinstance(way, _Evaluate):
-            document = documents.build(way.rego, way.matches)
-            asked.setdefault(document, []).append((loaded.policy.ref, images, way.module))
-        else:
+        if isinstance(way, Judgement):
             decided.append(Finding(loaded.policy.ref, images, way))
+        elif loaded.document_key is not None:
+            document = documents.build(loaded.document_key)
+            asked.setdefault(document, []).append((loaded.policy.ref, images, way))
     if unmatched is UnmatchedImages.WARN and (left := unmatched_images(workload, covered)):
         decided.append(Finding(NO_MATCHING_POLICY, left, _unmatched(left)))
     return Inquiry(
@@ -105,19 +96,19 @@ def conclude(inquiry: Inquiry, answers: Sequence[Sequence[Answer]]) -> list[Find
     return sorted(findings, key=lambda finding: finding.policy.name)
 
 
-def _decide(loaded: LoadedPolicy) -> Judgement | _Evaluate:
-    admission = admit(loaded.policy)
-    match admission:
+def _decide(loaded: LoadedPolicy) -> Judgement | Module:
+    """What is known at once; else what has to be evaluated."""
+    match loaded.admission:
         case Failed(message):
             return Judgement(Outcome.FAIL, message)
         case Unknown(reason):
             return _error(reason)
-        case Passed(matches):
+        case Passed():
             if loaded.policy.rego is None:
-                return Judgement(Outcome.PASS)
+                return _PASSED
             if loaded.module is None or loaded.problem:
                 return _error(loaded.problem)
-            return _Evaluate(loaded.module, loaded.policy.rego, matches)
+            return loaded.module
 
 
 def _judge(answer: Answer, engine: str) -> Judgement:

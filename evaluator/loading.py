@@ -1,8 +1,11 @@
 """From a ClusterImagePolicy object to something that can be evaluated, or the reason why not."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from evaluator.lint.linting import lint, stored
+from evaluator.policies.authorities import Failed, Passed, Unknown, admit
+from evaluator.policies.document import DocumentKey, document_key
 from evaluator.policies.model import Policy
 from evaluator.policies.reading import InvalidPolicyError
 from evaluator.policies.validation import parse, policy_ref
@@ -17,7 +20,7 @@ TEXT_FIELD = "spec.policy.data"
 """What lines and columns of a policy's text are lines of."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LoadedPolicy:
     """A valid policy. `module` is None where it has no Rego, or none that can be evaluated.
 
@@ -27,6 +30,18 @@ class LoadedPolicy:
     policy: Policy
     module: Module | None = None
     problem: str = ""
+
+    @cached_property
+    def admission(self) -> Passed | Failed | Unknown:
+        """What its authorities say, of whatever image."""
+        return admit(self.policy)
+
+    @cached_property
+    def document_key(self) -> DocumentKey | None:
+        """Which input document it asks for; None where it asks for none."""
+        if self.policy.rego is None or not isinstance(self.admission, Passed):
+            return None
+        return document_key(self.policy.rego, self.admission.authority_matches)
 
 
 async def load(

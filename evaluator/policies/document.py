@@ -6,6 +6,7 @@ same document has the same bytes, whatever order its maps came in.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -18,8 +19,16 @@ _encoder = msgspec.json.Encoder(order="deterministic")
 
 _NO_JSON = (TypeError, ValueError, OverflowError, RecursionError)
 
-DocumentKey = tuple[bytes, bool, bool, bool]
-"""What sets the documents of one resource apart."""
+
+@dataclass(frozen=True, slots=True)
+class DocumentKey:
+    """What sets the documents of one resource apart."""
+
+    matches: bytes
+    """As JSON."""
+    include_spec: bool
+    include_object_meta: bool
+    include_type_meta: bool
 
 
 class Document:
@@ -47,21 +56,20 @@ class DocumentBuilder:
         self._applied = applied
         self._documents: dict[DocumentKey, Document] = {}
 
-    def build(self, rego: Rego, authority_matches: Mapping[str, Any]) -> Document:
-        """The document for a policy."""
-        key = document_key(rego, authority_matches)
+    def build(self, key: DocumentKey) -> Document:
+        """The document for the policies that ask for it."""
         document = self._documents.get(key)
         if document is None:
-            document = self._documents[key] = self._assemble(rego, authority_matches)
+            document = self._documents[key] = self._assemble(key)
         return document
 
-    def _assemble(self, rego: Rego, authority_matches: Mapping[str, Any]) -> Document:
-        value: dict[str, Any] = {"authorityMatches": authority_matches}
-        if rego.include_object_meta:
+    def _assemble(self, key: DocumentKey) -> Document:
+        value: dict[str, Any] = {"authorityMatches": msgspec.json.decode(key.matches)}
+        if key.include_object_meta:
             value["metadata"] = self._metadata()
-        if rego.include_spec:
+        if key.include_spec:
             value["spec"] = self._applied.object.get("spec")
-        if rego.include_type_meta:
+        if key.include_type_meta:
             ref = self._applied.resource
             value["typemeta"] = {"apiVersion": ref.api_version, "kind": ref.kind}
         return Document({name: part for name, part in value.items() if part is not None})
@@ -75,7 +83,7 @@ class DocumentBuilder:
 
 def document_key(rego: Rego, authority_matches: Mapping[str, Any]) -> DocumentKey:
     """Equal keys mean equal documents for one resource."""
-    return (
+    return DocumentKey(
         _encoder.encode(authority_matches),
         rego.include_spec,
         rego.include_object_meta,
@@ -85,7 +93,7 @@ def document_key(rego: Rego, authority_matches: Mapping[str, Any]) -> DocumentKe
 
 def build(rego: Rego, applied: ResourceApplied, authority_matches: Mapping[str, Any]) -> bytes:
     """One document as JSON. Raises DocumentError."""
-    return DocumentBuilder(applied).build(rego, authority_matches).encode()
+    return DocumentBuilder(applied).build(document_key(rego, authority_matches)).encode()
 
 
 def encode(value: Mapping[str, Any]) -> bytes:

@@ -41,6 +41,9 @@ DIFFERS = "its read set was found to be too small: please report this policy"
 
 _MAX_PLANS = 1024
 
+_TRIED = 256
+"""Look-ups of a policy after which it is known whether its read set brings anything."""
+
 _Key = tuple[bytes, int]
 _RowKey = tuple[bytes, tuple[int, ...]]
 
@@ -55,7 +58,7 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """How to look up some policies: those with a read set together first, then each alone."""
+    """How to look up some policies: those with a good read set together first, then each alone."""
 
     modules: tuple[tuple[Module, Projection | None], ...]
     narrow: tuple[int, ...] = ()
@@ -100,6 +103,8 @@ class Memo:
         self._hits: Counter[int] = Counter()
         self._misses: Counter[int] = Counter()
         self._proven: set[int] = set()
+        self._looked_up: Counter[int] = Counter()
+        self._in_vain: Counter[int] = Counter()
         self.distrusted: set[int] = set()
         self.hits = 0
         self.misses = 0
@@ -152,12 +157,18 @@ class Memo:
             return self._ask(call, (len(call.known).to_bytes(8, "big"), module.ref), text, module)
         key = (_digest(text), module.ref)
         known = key in call.known
+        self._looked_up[module.ref] += 1
         if not known and (answer := self._answers.get(key)) is not None:
             call.known[key] = answer
             known = True
         if only is not None:
             self._shadow(call, key, document, module, self._hits if known else self._misses)
-        return key if known else self._ask(call, key, text, module)
+        if known:
+            return key
+        self._in_vain[module.ref] += 1
+        if self._looked_up[module.ref] == _TRIED and 2 * self._in_vain[module.ref] > _TRIED:
+            self._plans.clear()
+        return self._ask(call, key, text, module)
 
     def _ask(self, call: _Call, key: _Key, text: bytes, module: Module) -> _Key:
         call.evaluations += 1
@@ -224,7 +235,9 @@ class Memo:
         each = tuple(
             (module, Projection.of(module.reads) if self._is_narrow(module) else None) for module in modules
         )
-        narrow = tuple(place for place, (_, only) in enumerate(each) if only is not None)
+        narrow = tuple(
+            place for place, (module, only) in enumerate(each) if only and self._is_worth_it(module)
+        )
         if not narrow:
             return _Plan(each)
         reads = union(modules[place].reads for place in narrow)
@@ -232,6 +245,11 @@ class Memo:
 
     def _is_narrow(self, module: Module) -> bool:
         return module.pure and module.reads != WHOLE and module.ref not in self.distrusted
+
+    def _is_worth_it(self, module: Module) -> bool:
+        """Whether a policy may be looked up with others: not where each document is new to it."""
+        tried, in_vain = self._looked_up[module.ref], self._in_vain[module.ref]
+        return tried < _TRIED or 2 * in_vain <= tried
 
 
 _ASKED = Failure("was not evaluated")

@@ -33,18 +33,27 @@ class Projection:
         if self.deep:
             return value
         if isinstance(value, dict):
-            if not self.keys:
-                return {name: below.apply(value[name]) for name, below in self.named.items() if name in value}
-            named, others = self.named, self.any or _SHAPE
-            return {name: named.get(name, others).apply(item) for name, item in value.items()}
+            if self.keys:
+                named, others = self.named, self.any or _SHAPE
+                return {
+                    name: item if type(item) in _SCALARS else named.get(name, others).apply(item)
+                    for name, item in value.items()
+                }
+            left = {}
+            for name, below in self.named.items():
+                if name in value:
+                    item = value[name]
+                    left[name] = item if type(item) in _SCALARS else below.apply(item)
+            return left
         if isinstance(value, list):
             if not self.keys:
                 return []
             others = self.any or _SHAPE
-            return [others.apply(item) for item in value]
+            return [item if type(item) in _SCALARS else others.apply(item) for item in value]
         return value
 
 
+_SCALARS = frozenset({str, int, float, bool, type(None)})
 _SHAPE = Projection()
 
 

@@ -71,11 +71,12 @@ def test_a_part_that_the_object_lacks_is_absent() -> None:
 
 def test_policies_that_ask_alike_share_a_document() -> None:
     builder = DocumentBuilder(applied_resource(DEPLOYMENT))
-    first = builder.build(Rego("package a", include_spec=True), MATCHES)
-    assert builder.build(Rego("package b", include_spec=True), dict(MATCHES)) is first
+    spec = Rego("package a", include_spec=True)
+    first = builder.build(document_key(spec, MATCHES))
+    assert builder.build(document_key(Rego("package b", include_spec=True), dict(MATCHES))) is first
     assert first.encode() is first.encode()
-    assert builder.build(Rego("package a"), MATCHES) is not first
-    assert builder.build(Rego("package a", include_spec=True), {"b": {"static": True}}) is not first
+    assert builder.build(document_key(Rego("package a"), MATCHES)) is not first
+    assert builder.build(document_key(spec, {"b": {"static": True}})) is not first
 
 
 def test_equal_keys_mean_equal_documents() -> None:
