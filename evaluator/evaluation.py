@@ -92,7 +92,7 @@ def conclude(inquiry: Inquiry, answers: Sequence[Sequence[Answer]]) -> list[Find
     flat = [answer for row in answers for answer in row]
     findings = list(inquiry.decided)
     for (ref, images, module), answer in zip(inquiry.asked, flat, strict=True):
-        findings.append(Finding(ref, images, _judge(answer, module.engine.value)))
+        findings.append(Finding(ref, images, _judge(answer, module.engine)))
     return sorted(findings, key=lambda finding: finding.policy.name)
 
 

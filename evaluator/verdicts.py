@@ -132,8 +132,8 @@ def _extensions(verdict: Verdict) -> dict[str, str]:
         "cluster": verdict.cluster,
         "kind": verdict.resource.kind,
         "policy": verdict.policy.name,
-        "mode": verdict.policy.mode.value,
-        "change": verdict.change.value,
+        "mode": verdict.policy.mode,
+        "change": verdict.change,
     }
     if verdict.resource.namespace:
         extensions["namespace"] = verdict.resource.namespace
