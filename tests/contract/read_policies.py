@@ -35,6 +35,8 @@ POLICIES: dict[str, str] = {
     "else": V1 + "f(x) := x.a if { x.b } else := x.c\nisCompliant := f(input.a)",
     "a guard that fails": V1
     + 'f(x) := sprintf("%v", [x]) if is_string(x)\nelse := sprintf("%v", [x.a])\nisCompliant := f(input.a)',
+    "a guard that is no scalar": V1
+    + 'f(x) := sprintf("%v", [x]) if is_object(x)\nelse := sprintf("%v", [x.a])\nisCompliant := f(input.a)',
     "a guard with a name of its own": V1
     + 'is_string(x) if x\nf(x) := sprintf("%v", [x]) if is_string(x)\nisCompliant := f(input.a)',
     "a guard by type name": V1 + 'f(x) := sprintf("%v", [x]) if type_name(x) in {"string", "null"}\n'

@@ -69,13 +69,14 @@ PARTS = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4),
     max_leaves=10,
 )
+ALMOST_ALIKE = st.fixed_dictionaries({"a": st.just(1)}, optional={"x": SCALARS})
 DOCUMENTS = st.fixed_dictionaries(
     {},
     optional={
         "a": PARTS,
         "b": PARTS,
         "c": PARTS,
-        "list": st.lists(PARTS, max_size=3) | PARTS,
+        "list": st.lists(PARTS, max_size=3) | st.lists(ALMOST_ALIKE, max_size=3) | PARTS,
         "name": SCALARS,
     },
 )
