@@ -7,6 +7,7 @@ templates: only where the object is found in the input, and how a violation is t
 
 import json
 import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,8 @@ def command(manifest: Path, folder: Path) -> list[str]:
 def violations(manifest: Path, folder: Path) -> int:
     """Pairs of a resource and a policy that it violates."""
     run = subprocess.run(command(manifest, folder), capture_output=True, check=False)
+    if run.stderr:
+        sys.exit(f"gator: {run.stderr.decode()[:200]}")
     results = json.loads(run.stdout or b"[]")
     return len({(_name(result["violatingObject"]), result["constraint"]["kind"]) for result in results})
 
@@ -55,7 +58,7 @@ def _name(body: dict[str, Any]) -> str:
 
 
 def _rego(kind: str, text: str) -> str:
-    text = text.replace("package sigstore", f"package {kind.lower()}")
+    text = text.replace("package sigstore", f"package {kind.lower()}").replace("import rego.v1\n", "")
     text = text.replace("input.spec", "input.review.object.spec")
     text = text.replace("input.metadata", "input.review.object.metadata")
     return text + '\nviolation contains {"msg": finding} if some finding in findings\n'
