@@ -49,7 +49,7 @@ def violations(manifest: Path, folder: Path) -> int:
     run = subprocess.run(command(manifest, folder), capture_output=True, check=False)
     if run.stderr:
         sys.exit(f"gator: {run.stderr.decode()[:200]}")
-    results = json.loads(run.stdout or b"[]")
+    results = json.loads(run.stdout or b"[]") or []
     return len({(_name(result["violatingObject"]), result["constraint"]["kind"]) for result in results})
 
 
