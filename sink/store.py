@@ -90,12 +90,13 @@ class Store:
         """Key -> file of what is there, or still has verdicts (a run was ended before it took them back)."""
         return await self._known(resources, verdicts.c.resource_key == resources.c.key, cluster)
 
-    async def known_kinds(self, cluster: str) -> dict[str, str]:
-        """Key -> kind, of the same resources."""
+    async def known_kinds(self, cluster: str) -> dict[str, tuple[str, str]]:
+        """Key -> kind and namespace, of the same resources."""
         known = await self.known_resources(cluster)
-        query = select(resources.c.key, resources.c.kind).where(resources.c.cluster == cluster)
+        columns = select(resources.c.key, resources.c.kind, resources.c.namespace)
         async with self._transaction() as connection:
-            return {row.key: row.kind for row in await connection.execute(query) if row.key in known}
+            found = await connection.execute(columns.where(resources.c.cluster == cluster))
+            return {row.key: (row.kind, row.namespace) for row in found if row.key in known}
 
     async def known_policies(self, cluster: str) -> dict[str, str]:
         """Key -> file, as for resources."""

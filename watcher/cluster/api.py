@@ -9,7 +9,8 @@ import asyncio
 import os
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from typing import Any, Self
 
 import aiohttp
@@ -20,6 +21,7 @@ from kubernetes.aio.config import ConfigException
 from pipeline.errors import UsageError, clip
 from pipeline.settings import ClusterSettings
 from watcher.cluster import errors
+from watcher.cluster.refusals import refusal
 
 _CHUNK = 1 << 16
 _ANSWER_LIMIT = 256 * 2**20
@@ -33,12 +35,38 @@ class _Status(msgspec.Struct):
     reason: str = ""
 
 
+@dataclass(slots=True, eq=False)
+class _Connection:
+    """The client with one reading of the credentials; closed when it is retired and nobody uses it."""
+
+    transport: client.ApiClient
+    users: int = 0
+    retired: bool = False
+
+    @asynccontextmanager
+    async def used(self) -> AsyncIterator[client.ApiClient]:
+        self.users += 1
+        try:
+            yield self.transport
+        finally:
+            self.users -= 1
+            await self._close_if_idle()
+
+    async def retire(self) -> None:
+        self.retired = True
+        await self._close_if_idle()
+
+    async def _close_if_idle(self) -> None:
+        if self.retired and not self.users:
+            await self.transport.close()
+
+
 class ApiServer:
     """An API server by a kubeconfig's context, or the one this Pod runs on."""
 
     def __init__(self, settings: ClusterSettings) -> None:
         self._settings = settings
-        self._client: client.ApiClient | None = None
+        self._connection: _Connection | None = None
         self._renewing = asyncio.Lock()
         self.requests = 0
 
@@ -47,22 +75,24 @@ class ApiServer:
     async def connect(cls, settings: ClusterSettings) -> AsyncIterator[Self]:
         """Read the credentials; nothing is asked yet. Raises UsageError for a configuration that is none."""
         server = cls(settings)
-        server._client = await _client(settings)
+        server._connection = _Connection(await _client(settings))
         try:
             yield server
         finally:
-            await server._current().close()
+            await server._current().retire()
 
     async def get(self, path: str, parameters: Mapping[str, str] | None = None) -> bytes:
         """The body of one answer. Raises ApiError."""
         async with self._response(path, parameters or {}, self._settings.answer_timeout) as response:
             try:
-                body = await response.content.read(_ANSWER_LIMIT)
-                if not response.content.at_eof():
-                    raise errors.UnreachableError(f"{path}: an answer of more than {_ANSWER_LIMIT} bytes")
+                body = bytearray()
+                async for chunk in response.content.iter_chunked(_CHUNK):
+                    body += chunk
+                    if len(body) > _ANSWER_LIMIT:
+                        raise errors.GarbledError(f"{path}: an answer of more than {_ANSWER_LIMIT} bytes")
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 raise errors.UnreachableError(f"{path}: {_said(error)}") from error
-            return body
+            return bytes(body)
 
     @asynccontextmanager
     async def stream(
@@ -84,24 +114,26 @@ class ApiServer:
     async def _response(
         self, path: str, parameters: Mapping[str, str], read_timeout: float
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        response = await self._ask(path, parameters, read_timeout)
-        if response.status == 401:  # noqa: PLR2004 - HTTP
-            response.close()
-            await self._renew()
-            response = await self._ask(path, parameters, read_timeout)
-        try:
+        async with AsyncExitStack() as stack:
+            connection = self._current()
+            used = await stack.enter_async_context(connection.used())
+            response = await self._ask(used, path, parameters, read_timeout)
+            stack.callback(response.close)
+            if response.status == 401:  # noqa: PLR2004 - HTTP
+                response.close()
+                fresh = await self._renewed(connection)
+                used = await stack.enter_async_context(fresh.used())
+                response = await self._ask(used, path, parameters, read_timeout)
+                stack.callback(response.close)
             if response.status != 200:  # noqa: PLR2004 - HTTP
                 raise await _refusal(path, response)
             yield response
-        finally:
-            response.close()
 
     async def _ask(
-        self, path: str, parameters: Mapping[str, str], read_timeout: float
+        self, current: client.ApiClient, path: str, parameters: Mapping[str, str], read_timeout: float
     ) -> aiohttp.ClientResponse:
         connect = self._settings.connect_timeout
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=connect, sock_read=read_timeout)
-        current = self._current()
         self.requests += 1
         try:
             method, url, headers, _, _ = await current.param_serialize(
@@ -117,20 +149,24 @@ class ApiServer:
         response: aiohttp.ClientResponse = answer.response
         return response
 
-    def _current(self) -> client.ApiClient:
-        if self._client is None:
+    def _current(self) -> _Connection:
+        if self._connection is None:
             raise errors.UnreachableError("not connected")
-        return self._client
+        return self._connection
 
-    async def _renew(self) -> None:
-        """Read the credentials again; requests on their way keep the connections they have."""
-        refused = self._client
+    async def _renewed(self, refused: _Connection) -> _Connection:
+        """Read the credentials again, once for all who were refused with the same ones.
+
+        Requests on their way keep the connections they have.
+        """
         async with self._renewing:
-            if self._client is refused:
-                fresh = await _client(self._settings)
-                self._client, old = fresh, self._client
-                if old is not None:
-                    await old.close()
+            if self._connection is refused:
+                try:
+                    self._connection = _Connection(await _client(self._settings))
+                except UsageError as error:  # half written, or a plug-in that fails for now
+                    raise errors.UnauthorizedError(str(error)) from error
+                await refused.retire()
+            return self._current()
 
 
 def cluster_name(settings: ClusterSettings) -> str:
@@ -195,25 +231,10 @@ async def _refusal(path: str, response: aiohttp.ClientResponse) -> errors.ApiErr
     """What an answer other than 200 means."""
     try:
         status = msgspec.json.decode(await response.content.read(_CHUNK), type=_Status)
-    except (msgspec.MsgspecError, aiohttp.ClientError, TimeoutError, OSError):
+    except (ValueError, RecursionError, aiohttp.ClientError, TimeoutError, OSError):
         status = _Status()
     message = f"{path}: {response.status} {clip(status.message or response.reason or '')}"
     return refusal(response.status, message, response.headers.get("Retry-After", ""))
-
-
-def refusal(code: int, message: str, retry_after: str = "") -> errors.ApiError:
-    """An HTTP status, or the code of a `Status` in a stream, as an error that says what to do."""
-    kinds: dict[int, type[errors.ApiError]] = {
-        400: errors.UnsupportedError,
-        401: errors.UnauthorizedError,
-        403: errors.DeniedError,
-        404: errors.MissingError,
-        410: errors.GoneError,
-        422: errors.UnsupportedError,
-    }
-    if code in {429, 503}:
-        return errors.ThrottledError(message, float(retry_after) if retry_after.isdigit() else 0.0)
-    return kinds.get(code, errors.UnreachableError)(message)
 
 
 def _said(error: BaseException) -> str:
@@ -223,8 +244,8 @@ def _said(error: BaseException) -> str:
 
 
 def decode(body: bytes, path: str) -> Any:
-    """A JSON answer. Raises UnreachableError where it is none."""
+    """A JSON answer. Raises GarbledError where it is none."""
     try:
         return msgspec.json.decode(body)
-    except (msgspec.MsgspecError, RecursionError) as error:
-        raise errors.UnreachableError(f"{path}: not JSON: {clip(str(error))}") from error
+    except (ValueError, RecursionError) as error:
+        raise errors.GarbledError(f"{path}: not JSON: {clip(str(error))}") from error

@@ -12,7 +12,7 @@ from datetime import datetime
 from types import MappingProxyType
 
 from pipeline.bus import Publisher
-from pipeline.events import Topic, resource_key
+from pipeline.events import resource_key
 from pipeline.settings import ClusterSettings
 from watcher.cluster.api import ApiServer
 from watcher.cluster.errors import DeniedError, MissingError
@@ -20,16 +20,15 @@ from watcher.cluster.kinds import PODS, POLICIES, WORKLOADS, ServedKind
 from watcher.cluster.lookup import OwnerLookup
 from watcher.cluster.mirror import Mirror
 from watcher.cluster.reflector import Reflector
-from watcher.records import tombstone
 
 Clock = Callable[[], datetime]
 
 
 @dataclass(frozen=True, slots=True)
 class KnownObjects:
-    """What an earlier run published. `resources`: key on the log -> kind; `policies`: keys."""
+    """What an earlier run published. `resources`: key on the log -> kind, namespace; `policies`: keys."""
 
-    resources: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    resources: Mapping[str, tuple[str, str]] = field(default_factory=lambda: MappingProxyType({}))
     policies: frozenset[str] = frozenset()
 
 
@@ -66,18 +65,16 @@ async def follow(
     async with _stopping(stop) as stopping, asyncio.TaskGroup() as group:
         for stage in _stages(settings, policies=policies):
             started = [
-                Reflector(api, kind, namespace, mirror, settings, changed.set)
+                _restored(Reflector(api, kind, namespace, mirror, settings, changed.set), cluster, known)
                 for kind in stage
                 for namespace in _namespaces(kind, settings)
             ]
+            if stage == (POLICIES,):
+                started[0].state.restore(mirror.restore_policies(known.policies))
             for reflector in started:
-                reflector.state.restore(_uids(cluster, reflector.kind, known))
                 group.create_task(reflector.run(stop), name=f"reflector-{reflector.kind.plural}")
             reflectors += started
             await _settled(started, changed, stopping)
-            if stage == (POLICIES,) and not stop.is_set() and not any(each.trouble for each in started):
-                gone = sorted(known.policies - mirror.policies)
-                await publisher.publish([tombstone(Topic.POLICIES, key) for key in gone])
         if listed is not None and not stop.is_set():
             listed(_listing(reflectors))
 
@@ -127,8 +124,7 @@ async def _list_stages(
 
     for kind in (kind for stage in stages for kind in stage):
         for namespace in _namespaces(kind, settings):
-            reflector = Reflector(api, kind, namespace, mirror, settings, advance)
-            reflector.state.restore(_uids(cluster, kind, known))
+            reflector = _restored(Reflector(api, kind, namespace, mirror, settings, advance), cluster, known)
             reflectors.append(reflector)
             try:
                 await reflector.once()
@@ -149,9 +145,15 @@ def _namespaces(kind: ServedKind, settings: ClusterSettings) -> list[str]:
     return sorted(settings.namespaces) if settings.namespaces and kind is not POLICIES else [""]
 
 
-def _uids(cluster: str, kind: ServedKind, known: KnownObjects) -> list[str]:
+def _restored(reflector: Reflector, cluster: str, known: KnownObjects) -> Reflector:
+    """It knows what an earlier run told of its kind and namespace, and of no other."""
     prefix = resource_key(cluster, "")
-    return [key.removeprefix(prefix) for key, of_kind in known.resources.items() if of_kind == kind.kind]
+    reflector.state.restore(
+        key.removeprefix(prefix)
+        for key, (kind, namespace) in known.resources.items()
+        if kind == reflector.kind.kind and reflector.namespace in ("", namespace)
+    )
+    return reflector
 
 
 def _listing(reflectors: Sequence[Reflector]) -> Listing:

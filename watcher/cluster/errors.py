@@ -36,4 +36,12 @@ class UnsupportedError(ApiError):
 
 
 class UnreachableError(ApiError):
-    """No answer, half an answer, or one that makes no sense: try again."""
+    """No answer, or half an answer: try again."""
+
+
+class FailingError(UnreachableError):
+    """The server answers that it cannot (5xx): try again, but let nobody else wait for it."""
+
+
+class GarbledError(ApiError):
+    """An answer that makes no sense. To go on from where it began may give it again: list again."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from watcher.cluster.errors import UnreachableError
+from watcher.cluster.errors import GarbledError
 
 MAX_LINE = 16 * 2**20
 """Bytes of one line; etcd keeps objects of 1.5 MiB, an API server accepts 3."""
@@ -17,7 +17,7 @@ class Lines:
         self._size = 0
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
-        """Yield each line that is complete, without its end. Raises UnreachableError for one too long."""
+        """Yield each line that is complete, without its end. Raises GarbledError for one too long."""
         *complete, rest = chunk.split(b"\n")
         for line in complete:
             self._add(line)
@@ -31,6 +31,6 @@ class Lines:
     def _add(self, piece: bytes) -> None:
         self._size += len(piece)
         if self._size > self._limit:
-            raise UnreachableError(f"the server sent an event of more than {self._limit} bytes")
+            raise GarbledError(f"the server sent an event of more than {self._limit} bytes")
         if piece:
             self._pieces.append(piece)

@@ -55,7 +55,7 @@ class ListState:
         return gone
 
     def reached(self, version: str) -> None:
-        """The server was followed up to a version, by an event or a bookmark."""
+        """The server was followed up to a version, by an event or a bookmark; what it says is told."""
         if version and self.synced:
             self.version = version
 
@@ -67,3 +67,15 @@ class ListState:
         """What an earlier run told; it is told again when it is listed, or withdrawn when it is not."""
         for uid in uids:
             self.known.setdefault(uid, "")
+
+
+def is_older(version: str, than: str) -> bool:
+    """Whether one version is before another; False where one of them is not a number.
+
+    Versions of one kind are numbers that may be compared (KEP-5504, Kubernetes 1.35).
+    """
+    return _is_number(version) and _is_number(than) and int(version) < int(than)
+
+
+def _is_number(version: str) -> bool:
+    return version.isascii() and version.isdigit()

@@ -30,11 +30,12 @@ class OwnerLookup:
         path = kind.path(controller.namespace)
         try:
             body = await self._api.get(path, {"fieldSelector": f"metadata.name={controller.name}"})
-            items = decode(body, path).get("items") or []
+            answer = decode(body, path)
         except ApiError as error:
             _logger.info("the owner of %s %s is not known: %s", controller.kind, controller.name, error)
             return None
-        for item in items:
+        items = answer.get("items") if isinstance(answer, dict) else None
+        for item in items if isinstance(items, list) else ():
             metadata = item.get("metadata") if isinstance(item, dict) else None
             if isinstance(metadata, dict) and metadata.get("uid") == controller.uid:
                 return controller_of(metadata)

@@ -5,7 +5,7 @@ policies can see (most of a cluster's traffic is status) goes no further.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -47,10 +47,11 @@ class Mirror:
         self._failing: set[str] = set()
         self.events = 0
 
-    @property
-    def policies(self) -> frozenset[str]:
-        """Keys on the log of the policies that are there."""
-        return frozenset(policy_key(self._cluster, name) for name in self._policy_of.values())
+    def restore_policies(self, keys: Collection[str]) -> list[str]:
+        """What an earlier run told of policies; returns uids that no list will name, to stand for them."""
+        for key in keys:
+            self._policy_of[key] = key.removeprefix(policy_key(self._cluster, ""))
+        return list(keys)
 
     async def apply(self, kind: ServedKind, state: ListState, objects: Sequence[Object]) -> None:
         """Publish what is news of these objects."""
@@ -71,7 +72,9 @@ class Mirror:
         mended = self._mended(kind, uid)
         if kind is POLICIES:
             name = self._policy_of.pop(uid, None)
-            return [*mended, tombstone(Topic.POLICIES, policy_key(self._cluster, name))] if name else mended
+            if name is None or name in self._policy_of.values():  # it was made again, under a new uid
+                return mended
+            return [*mended, tombstone(Topic.POLICIES, policy_key(self._cluster, name))]
         return [*mended, tombstone(Topic.RESOURCES, resource_key(self._cluster, uid))]
 
     async def _records(self, kind: ServedKind, state: ListState, body: Object) -> list[Record]:

@@ -3,6 +3,10 @@
 Follows the Kubernetes API concepts. The list is streamed (sendInitialEvents) where the
 server offers it, else paged. Whatever goes wrong is waited out with a jittered back-off;
 what the cluster does not have or does not let us read is reported, and tried again later.
+
+A list is what counts (it is a consistent read), a watch is trusted as long as it keeps its
+promises: where its versions go backwards, or it says what makes no sense, everything is
+listed again. So nothing old overwrites anything newer, and nothing is skipped.
 """
 
 import asyncio
@@ -12,16 +16,20 @@ from typing import Any, Protocol
 
 from pipeline.settings import ClusterSettings
 from watcher.cluster import errors
-from watcher.cluster.api import ApiServer, decode, refusal
+from watcher.cluster.api import ApiServer, decode
 from watcher.cluster.backoff import Backoff
+from watcher.cluster.batch import Batch, Bookmark, Deleted
 from watcher.cluster.kinds import ServedKind
 from watcher.cluster.lines import Lines
 from watcher.cluster.liststate import ListState
 
 _logger = logging.getLogger(__name__)
-_INITIAL_EVENTS_END = "k8s.io/initial-events-end"
 _WATCH_SECONDS = 300
 """After which the server shall end a watch; a new one spreads load over its replicas."""
+_LASTING = 5.0
+"""Seconds that a watch has to hold before the next may follow at once: it was worth its request."""
+_MOST_FAILURES = 3
+"""Lists in a row that the server fails to answer before others no longer wait for this kind."""
 
 Object = dict[str, Any]
 
@@ -51,6 +59,7 @@ class Reflector:
         changed: Callable[[], None],
     ) -> None:
         self.kind = kind
+        self.namespace = namespace
         self.state = ListState()
         self.trouble = ""
         """Why this kind cannot be read; empty while it can."""
@@ -60,6 +69,7 @@ class Reflector:
         self._settings = settings
         self._changed = changed
         self._streams_lists = True
+        self._failures = 0
         self._backoff = Backoff(settings.backoff_first, settings.backoff_most)
 
     @property
@@ -89,23 +99,47 @@ class Reflector:
 
     async def _follow(self) -> float:
         """List if need be, then watch until the stream ends. Returns seconds to wait before the next try."""
+        clock = asyncio.get_running_loop().time
+        began, failed, at_least = float("inf"), True, 0.0
         try:
             if not self.state.synced:
                 await self._list()
+            began = clock()
             await self._watch({"resourceVersion": self.state.version})
-        except errors.GoneError:
+            failed = False
+        except (errors.GoneError, errors.GarbledError) as error:
+            _logger.info("listing again: %s", error)
             self.state.forget_version()
-            return self._backoff.delay()
+            self._count_failure(error)
         except (errors.MissingError, errors.DeniedError, errors.UnauthorizedError) as error:
             self._complain(str(error))
             return self._settings.denied_retry
         except errors.ThrottledError as error:
             _logger.info("waiting: %s", error)
-            return self._backoff.delay(error.retry_after)
+            self._count_failure(error)
+            at_least = error.retry_after
         except errors.ApiError as error:
             _logger.warning("%s", error)
-            return self._backoff.delay()
-        return 0.0
+            if isinstance(error, errors.FailingError):
+                self._count_failure(error)
+        if clock() - began >= _LASTING:
+            self._backoff.reset()
+            if not failed:
+                return 0.0
+        return self._backoff.delay(at_least)
+
+    def _count_failure(self, error: errors.ApiError) -> None:
+        """A kind that the server fails to list, again and again, is trouble, too."""
+        self._failures += 1
+        if self._failures >= _MOST_FAILURES and not self.state.synced:
+            self._complain(str(error))
+
+    def _works(self) -> None:
+        """The server answers for this kind."""
+        self._failures = 0
+        if self.trouble:
+            self.trouble = ""
+            self._changed()
 
     async def _pause(self, seconds: float, stopping: "asyncio.Task[Any]") -> None:
         if seconds:
@@ -131,8 +165,11 @@ class Reflector:
                 )
             except errors.UnsupportedError:
                 self._streams_lists = False
+            except errors.GarbledError as error:
+                _logger.info("listing in pages: %s", error)
             else:
                 return
+            self.state.begin_list()
         await self._list_pages()
 
     async def _list_pages(self) -> None:
@@ -150,6 +187,8 @@ class Reflector:
             if not token:
                 await self._end_list(str(metadata.get("resourceVersion") or ""))
                 return
+            if token == parameters.get("continue"):
+                raise errors.GarbledError(f"{self._path}: a page that goes on with itself")
             parameters = {**parameters, "continue": str(token)}
 
     def _items(self, page: Any) -> tuple[list[Object], dict[str, Any]]:
@@ -157,17 +196,16 @@ class Reflector:
         items = page.get("items") if isinstance(page, dict) else None
         metadata = page.get("metadata") if isinstance(page, dict) else None
         if not isinstance(metadata, dict) or not isinstance(items, list | None):
-            raise errors.UnreachableError(f"{self._path}: expected a list, got something else")
+            raise errors.GarbledError(f"{self._path}: expected a list, got something else")
         typed = {"apiVersion": self.kind.api_version, "kind": self.kind.kind}
         return [{**typed, **item} for item in items or () if isinstance(item, dict)], metadata
 
     async def _end_list(self, version: str) -> None:
         if not version:
-            raise errors.UnreachableError(f"{self._path}: a list without a resourceVersion")
+            raise errors.GarbledError(f"{self._path}: a list without a resourceVersion")
         gone = self.state.end_list(version)
         await self._handler.remove(self.kind, gone)
-        self.trouble = ""
-        self._backoff.reset()
+        self._works()
         self._changed()
 
     async def _watch(self, parameters: dict[str, str], *, until_listed: bool = False) -> None:
@@ -178,64 +216,40 @@ class Reflector:
             "timeoutSeconds": str(_WATCH_SECONDS),
             **parameters,
         }
-        lines = Lines()
+        lines, batch = Lines(), Batch(self._path, self.state.version)
         async with self._api.stream(self._path, parameters) as chunks:
+            if not until_listed:
+                self._works()
             async for chunk in chunks:
-                batch: list[Object] = []
-                for line in lines.feed(chunk):
-                    event = decode(line, self._path)
-                    if _is_bookmark(event):
-                        await self._flush(batch)
-                        if await self._bookmark(event["object"]) and until_listed:
+                try:
+                    for line in lines.feed(chunk):
+                        if await self._take(batch, decode(line, self._path)) and until_listed:
                             return
-                    else:
-                        await self._take(event, batch)
+                except errors.ApiError:
+                    await self._flush(batch)  # what was good before something that is not
+                    raise
                 await self._flush(batch)
         if until_listed:
-            raise errors.UnreachableError(f"{self._path}: the list ended before it was complete")
+            raise errors.GarbledError(f"{self._path}: the list ended before it was complete")
 
-    async def _bookmark(self, body: Object) -> bool:
-        """Take a bookmark; whether it is the end of a streamed list."""
-        metadata = body.get("metadata")
-        metadata = metadata if isinstance(metadata, dict) else {}
-        version = str(metadata.get("resourceVersion") or "")
-        if (metadata.get("annotations") or {}).get(_INITIAL_EVENTS_END) == "true":
-            await self._end_list(version)
-            return True
-        self.state.reached(version)
-        self._backoff.reset()
+    async def _take(self, batch: Batch, event: Any) -> bool:
+        """Take one event; whether it is the end of a streamed list."""
+        match batch.add(event):
+            case Deleted(uid):
+                await self._flush(batch)
+                if self.state.deleted(uid):
+                    await self._handler.remove(self.kind, [uid])
+            case Bookmark(version, ends_list=True):
+                await self._flush(batch)
+                await self._end_list(version)
+                return True
+            case _:
+                pass
         return False
 
-    async def _take(self, event: Any, batch: list[Object]) -> None:
-        """Take one event: objects wait in the batch, so that many are published at once."""
-        body = event.get("object") if isinstance(event, dict) else None
-        if not isinstance(body, dict):
-            raise errors.UnreachableError(f"{self._path}: an event without an object")
-        match event.get("type"):
-            case "ADDED" | "MODIFIED":
-                batch.append(body)
-            case "DELETED":
-                await self._flush(batch)
-                metadata = body.get("metadata") or {}
-                if self.state.deleted(str(metadata.get("uid"))):
-                    await self._handler.remove(self.kind, [str(metadata.get("uid"))])
-                self.state.reached(str(metadata.get("resourceVersion") or ""))
-            case "ERROR":
-                code = body.get("code")
-                raise refusal(code if isinstance(code, int) else 500, f"{self._path}: {body.get('message')}")
-            case other:
-                raise errors.UnreachableError(f"{self._path}: an event of the unknown type {other!r}")
-
-    async def _flush(self, batch: list[Object]) -> None:
+    async def _flush(self, batch: Batch) -> None:
         """Publish what waits; only then is its version reached."""
-        if batch:
-            await self._handler.apply(self.kind, self.state, batch)
-            self.state.reached(str((batch[-1].get("metadata") or {}).get("resourceVersion") or ""))
-            self._backoff.reset()
-            batch.clear()
-
-
-def _is_bookmark(event: Any) -> bool:
-    return (
-        isinstance(event, dict) and event.get("type") == "BOOKMARK" and isinstance(event.get("object"), dict)
-    )
+        objects = batch.take()
+        if objects:
+            await self._handler.apply(self.kind, self.state, objects)
+        self.state.reached(batch.version)

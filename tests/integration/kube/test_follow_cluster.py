@@ -160,7 +160,12 @@ async def test_what_an_earlier_run_knew_and_is_gone_is_withdrawn(
 ) -> None:
     there = cluster.request("POST", pods(namespace), pod("there"))["metadata"]["uid"]
     known = KnownObjects(
-        {f"{NAME}/{there}": "Pod", f"{NAME}/long-gone": "Pod", f"{NAME}/lost": "Job"},
+        {
+            f"{NAME}/{there}": ("Pod", namespace),
+            f"{NAME}/long-gone": ("Pod", namespace),
+            f"{NAME}/lost": ("Job", namespace),
+            f"{NAME}/elsewhere": ("Pod", "elsewhere"),
+        },
         frozenset({f"{NAME}/no-such-policy"}),
     )
     async with following(settings, known) as downstream:
