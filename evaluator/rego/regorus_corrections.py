@@ -7,6 +7,7 @@ document, which is allowed, and not wrong, which is not. Compared with OPA by
 """
 
 import json
+import math
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -79,6 +80,12 @@ def _exact(number: Decimal) -> int | float:
     elif len(number.normalize().as_tuple().digits) <= _DIGITS:
         return float(number)
     raise UnsureError("has too many digits")
+
+
+def _product(values: Any) -> int:
+    if not isinstance(values, list | set | frozenset) or any(type(value) is not int for value in values):
+        raise UnsureError("only whole numbers are multiplied")
+    return int(_exact(Decimal(math.prod(values))))
 
 
 def _units_parse(value: Any) -> int | float:
@@ -249,6 +256,7 @@ CORRECTIONS: Mapping[str, tuple[int, Callable[..., Any]]] = {
     "json.marshal": (1, _marshal),
     "json.unmarshal": (1, _unmarshal),
     "lower": (1, _lower),
+    "product": (1, _product),
     "sprintf": (2, _sprintf),
     "net.cidr_contains": (2, _cidr_contains),
     "time.add_date": (4, _add_date),

@@ -13,7 +13,7 @@ from typing import Any
 
 from evaluator.rego.documents import CANONICAL
 from evaluator.rego.engine import CompileError, RefusalError
-from evaluator.rego.regorus_ast import Analysis, imported, kind_of, nodes
+from evaluator.rego.regorus_ast import Analysis, dotted, imported, kind_of, nodes
 from evaluator.rego.tokens import Kind, Token, tokenize
 
 _PLAIN_REGEX = re.compile(
@@ -156,8 +156,9 @@ def check_numbers(module: dict[str, Any], called: frozenset[str], source: bytes)
     if "count" in called and (b"\\u" in source or any(byte >= _FOUR_BYTES for byte in source)):
         raise RefusalError("counts beside characters that this engine may count twice")
     sums = [inner for node in nodes(module["rules"]) if (inner := node.get("ArithExpr"))]
-    _check_products(sums)
-    calculates = bool(SUMS & called) or any(not _of_sets(item) for item in sums)
+    constants = _constants(module)
+    _check_products(sums, constants)
+    calculates = bool(SUMS & called) or any(not _is_exact(item, constants) for item in sums)
     if calculates and (_INEXACT & called or not all(text.lstrip("-").isdigit() for text in texts)):
         raise RefusalError("calculates where there may be fractions, which this engine rounds otherwise")
     return calculates
@@ -178,37 +179,74 @@ def _check_literals(module: dict[str, Any], source: bytes) -> list[str]:
     return texts
 
 
-def _check_products(sums: list[dict[str, Any]]) -> None:
+def _constants(module: dict[str, Any]) -> dict[str, int]:
+    """Rules that are one whole number, always: `limit := 30`."""
+    found: dict[str, int | None] = {}
+    for rule in module["rules"]:
+        name, value = "", None
+        if "Spec" in rule:
+            _, head = kind_of(rule["Spec"]["head"])
+            name = path_name(head["refr"])
+            number = (head.get("assign") or {}).get("value", {}).get("Number")
+            if number and not rule["Spec"]["bodies"] and isinstance(number["value"], int):
+                value = int(number["value"])
+        else:
+            name = path_name(rule["Default"]["refr"])
+        found[name] = None if name in found else value
+    shadowed = {
+        kind_of(node["AssignExpr"]["lhs"])[1].get("value")
+        for node in nodes(module["rules"])
+        if "AssignExpr" in node
+    }
+    return {name: value for name, value in found.items() if value is not None and name not in shadowed}
+
+
+def _check_products(sums: list[dict[str, Any]], constants: dict[str, int]) -> None:
     for item in sums:
         if item["op"] == "Div" and not _divides(item):
             raise RefusalError(f"line {item['span']['line']}: a division, which this engine rounds otherwise")
-        if item["op"] == "Mul" and _product(item) is None:
+        if item["op"] == "Mul" and _product(item, constants) is None:
             raise RefusalError(f"line {item['span']['line']}: a product of what is not known beforehand")
 
 
 def _divides(item: dict[str, Any]) -> bool:
     """Whether both are constants, and the result is exact in binary too."""
-    left, right = _product(item["lhs"]), _product(item["rhs"])
+    left, right = _product(item["lhs"], {}), _product(item["rhs"], {})
     if left is None or not right:
         return False
     below = Fraction(left, right).denominator
     return not below & (below - 1)
 
 
-def _of_sets(item: dict[str, Any]) -> bool:
-    return item["op"] == "Sub" and any(kind_of(item[side])[0] in _SETS for side in ("lhs", "rhs"))
+def _is_exact(item: dict[str, Any], constants: dict[str, int]) -> bool:
+    """Whether a sum is of sets, or of lengths and whole constants, whatever the document holds."""
+    sides = [item["lhs"], item["rhs"]]
+    if item["op"] == "Sub" and any(kind_of(side)[0] in _SETS for side in sides):
+        return True
+    return all(_is_whole(side, constants) for side in sides)
 
 
-def _product(node: dict[str, Any]) -> int | None:
+def _is_whole(node: dict[str, Any], constants: dict[str, int]) -> bool:
+    kind, inner = kind_of(node)
+    if kind == "Call":
+        return dotted(inner["fcn"]) == "count"
+    if kind == "ArithExpr" and inner["op"] in {"Add", "Sub"}:
+        return all(_is_whole(inner[side], constants) for side in ("lhs", "rhs"))
+    return _product(node, constants) is not None
+
+
+def _product(node: dict[str, Any], constants: dict[str, int]) -> int | None:
     """The value of a product of constants, where it is exact."""
     if "op" not in node:
         kind, inner = kind_of(node)
         if kind == "Number" and isinstance(inner["value"], int):
             return int(inner["value"])
+        if kind == "Var":
+            return constants.get(inner["value"])
         if kind != "ArithExpr":
             return None
         node = inner
-    left, right = _product(node["lhs"]), _product(node["rhs"])
+    left, right = _product(node["lhs"], constants), _product(node["rhs"], constants)
     if node["op"] != "Mul" or left is None or right is None or abs(left * right) >= 2**53:
         return None
     return left * right
