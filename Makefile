@@ -13,7 +13,7 @@ demo: $(READY) ## audit a small shop, look at what it finds
 	@$(BIN)/python -m examples.demo
 
 test: $(READY) ## every test; services that are not here are skipped
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n auto --dist loadgroup
 
 lint: $(READY) ## style, types, import layers
 	$(BIN)/ruff format --check .

@@ -15,6 +15,7 @@ from typing import Any, Self
 
 import aiohttp
 import msgspec
+import yaml
 from kubernetes.aio import client, config
 from kubernetes.aio.config import ConfigException
 
@@ -211,7 +212,7 @@ def _readable(settings: ClusterSettings) -> Iterator[None]:
     """The client's errors about a configuration as UsageError."""
     try:
         yield
-    except (ConfigException, OSError, ValueError, KeyError, TypeError) as error:
+    except (ConfigException, yaml.YAMLError, OSError, ValueError, KeyError, TypeError) as error:
         where = settings.kubeconfig or os.environ.get("KUBECONFIG") or "~/.kube/config"
         raise UsageError(
             f"cannot read a cluster's configuration from {where}: {clip(str(error))}; "
