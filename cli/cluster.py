@@ -1,9 +1,11 @@
 """A live cluster as the source of `run` and `scan`."""
 
 import asyncio
+import platform
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import catalog
 from cli.render.text import counted, printable
@@ -14,6 +16,7 @@ from watcher.app import publish_policies
 from watcher.cluster.api import ApiServer, cluster_name
 from watcher.cluster.app import KnownObjects, Listing, follow, list_policies, list_resources
 from watcher.cluster.kinds import POLICIES
+from watcher.cluster.lease import Candidate, Lease
 from watcher.follow import follow as follow_files
 from watcher.known import Known
 from watcher.records import Failure, failure_record
@@ -34,6 +37,16 @@ def for_cluster(settings: Settings, context: str | None, namespace: str | None) 
     if settings.cluster_given:
         return settings
     return settings.model_copy(update={"cluster": cluster_name(settings.api_server)})
+
+
+async def as_only_one(settings: Settings, work: Callable[[], Awaitable[None]], stop: asyncio.Event) -> None:
+    """Do the work at once, or, where a Lease is set, while this process holds it."""
+    group = settings.api_server
+    if not group.lease:
+        return await work()
+    candidate = Candidate(f"{platform.node()}_{uuid4()}", group.lease_duration)
+    async with ApiServer.connect(group) as api:
+        return await Lease(api, group.lease, candidate, now).held(work, stop)
 
 
 async def follow_cluster(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
-from cli.cluster import follow_cluster, for_cluster
+from cli.cluster import as_only_one, follow_cluster, for_cluster
 from cli.event_stream import TOPICS as STREAMED
 from cli.event_stream import EventStream
 from cli.render.text import counted
@@ -55,7 +55,10 @@ async def run_pipeline(
     policies = policy_paths(options.policies) if options.policies or options.manifests else ()
     stop = asyncio.Event()
     with stop_on_signals(stop):
-        await _run(options.manifests, policies, settings, stop)
+        if options.manifests:
+            await _run(options.manifests, policies, settings, stop)
+        else:
+            await as_only_one(settings, lambda: _run((), policies, settings, stop), stop)
     return ExitCode.OK
 
 

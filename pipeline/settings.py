@@ -51,6 +51,8 @@ class ClusterSettings:
     backoff_first: float
     backoff_most: float
     denied_retry: float
+    lease: str
+    lease_duration: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +130,16 @@ class Settings(BaseSettings):
     )
     backoff_first: float = Field(default=0.5, gt=0, description="Seconds before the first retry.")
     backoff_most: float = Field(default=30.0, gt=0, description="Seconds between retries, at most.")
+    lease: str = Field(
+        default="",
+        pattern=r"^$|^[a-z0-9.-]+/[a-z0-9.-]+$",
+        description="NAMESPACE/NAME of a Lease: of the watchers that share it, one is active.",
+    )
+    lease_duration: float = Field(
+        default=15.0,
+        ge=1,
+        description="Seconds until a silent holder loses the Lease, as in client-go.",
+    )
     denied_retry: float = Field(
         default=60.0, gt=0, description="Seconds until a kind is asked for again that was denied or missing."
     )
@@ -229,6 +241,8 @@ class Settings(BaseSettings):
             backoff_first=self.backoff_first,
             backoff_most=self.backoff_most,
             denied_retry=self.denied_retry,
+            lease=self.lease,
+            lease_duration=self.lease_duration,
         )
 
     @property

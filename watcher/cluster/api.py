@@ -84,16 +84,24 @@ class ApiServer:
 
     async def get(self, path: str, parameters: Mapping[str, str] | None = None) -> bytes:
         """The body of one answer. Raises ApiError."""
-        async with self._response(path, parameters or {}, self._settings.answer_timeout) as response:
+        return await self._whole("GET", path, parameters or {}, None)
+
+    async def send(self, method: str, path: str, body: Any) -> bytes:
+        """POST or PUT a JSON body; the body of the answer. Raises ApiError."""
+        return await self._whole(method, path, {}, body)
+
+    async def _whole(self, method: str, path: str, parameters: Mapping[str, str], body: Any) -> bytes:
+        timeout = self._settings.answer_timeout
+        async with self._response(method, path, parameters, timeout, body) as response:
             try:
-                body = bytearray()
+                answer = bytearray()
                 async for chunk in response.content.iter_chunked(_CHUNK):
-                    body += chunk
-                    if len(body) > _ANSWER_LIMIT:
+                    answer += chunk
+                    if len(answer) > _ANSWER_LIMIT:
                         raise errors.GarbledError(f"{path}: an answer of more than {_ANSWER_LIMIT} bytes")
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 raise errors.UnreachableError(f"{path}: {_said(error)}") from error
-            return bytes(body)
+            return bytes(answer)
 
     @asynccontextmanager
     async def stream(
@@ -104,7 +112,7 @@ class ApiServer:
         A connection over which nothing comes for `read_timeout` is taken for dead:
         bookmarks come about once a minute.
         """
-        async with self._response(path, parameters, self._settings.read_timeout) as response:
+        async with self._response("GET", path, parameters, self._settings.read_timeout) as response:
             chunks = _chunks(path, response)
             try:
                 yield chunks
@@ -113,38 +121,44 @@ class ApiServer:
 
     @asynccontextmanager
     async def _response(
-        self, path: str, parameters: Mapping[str, str], read_timeout: float
+        self, method: str, path: str, parameters: Mapping[str, str], read_timeout: float, body: Any = None
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         async with AsyncExitStack() as stack:
             connection = self._current()
             used = await stack.enter_async_context(connection.used())
-            response = await self._ask(used, path, parameters, read_timeout)
+            response = await self._ask(used, method, path, parameters, read_timeout, body)
             stack.callback(response.close)
             if response.status == 401:  # noqa: PLR2004 - HTTP
                 response.close()
                 fresh = await self._renewed(connection)
                 used = await stack.enter_async_context(fresh.used())
-                response = await self._ask(used, path, parameters, read_timeout)
+                response = await self._ask(used, method, path, parameters, read_timeout, body)
                 stack.callback(response.close)
-            if response.status != 200:  # noqa: PLR2004 - HTTP
+            if response.status not in {200, 201}:
                 raise await _refusal(path, response)
             yield response
 
     async def _ask(
-        self, current: client.ApiClient, path: str, parameters: Mapping[str, str], read_timeout: float
+        self,
+        current: client.ApiClient,
+        method: str,
+        path: str,
+        parameters: Mapping[str, str],
+        read_timeout: float,
+        body: Any,
     ) -> aiohttp.ClientResponse:
         connect = self._settings.connect_timeout
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=connect, sock_read=read_timeout)
         self.requests += 1
         try:
             method, url, headers, _, _ = await current.param_serialize(
-                "GET",
+                method,
                 path,
                 query_params=list(parameters.items()),
                 header_params={"Accept": "application/json"},
                 auth_settings=["BearerToken"],
             )
-            answer = await current.rest_client.request(method, url, headers, _request_timeout=timeout)
+            answer = await current.rest_client.request(method, url, headers, body, _request_timeout=timeout)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise errors.UnreachableError(f"{current.configuration.host}: {_said(error)}") from error
         response: aiohttp.ClientResponse = answer.response

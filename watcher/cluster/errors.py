@@ -35,6 +35,10 @@ class UnsupportedError(ApiError):
     """The server does not understand the request (400, 422): ask in an older way."""
 
 
+class ConflictError(ApiError):
+    """Somebody else wrote it first (409)."""
+
+
 class UnreachableError(ApiError):
     """No answer, or half an answer: try again."""
 

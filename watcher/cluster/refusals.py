@@ -18,6 +18,7 @@ def refusal(code: int, message: str, retry_after: str = "") -> errors.ApiError:
         401: errors.UnauthorizedError,
         403: errors.DeniedError,
         404: errors.MissingError,
+        409: errors.ConflictError,
         410: errors.GoneError,
         422: errors.UnsupportedError,
     }
