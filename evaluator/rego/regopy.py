@@ -25,6 +25,7 @@ from evaluator.rego.engine import (
     EngineError,
     EngineName,
     Module,
+    RefusalError,
     Undefined,
     Value,
 )
@@ -61,7 +62,7 @@ class Regopy:
         except RegoError as error:
             raise _compile_error(text, str(error)) from error
         if not bundle.ok():
-            raise CompileError("this engine cannot compile the policy and does not say why")
+            raise RefusalError("cannot compile the policy and does not say why")
         plan = _plan(interpreter, bundle)
         _check_shape(plan)
         guards.check_recursion(regopy_plan.references(plan))

@@ -7,6 +7,7 @@ evaluates them inside, and says true: a pass that OPA would not give. Refused by
 OPA, and so here: a name that only a negated expression mentions.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,9 @@ _CONSTANTS = frozenset({"String", "RawString", "Number", "Bool", "Null", "Var"})
 _STRINGS = frozenset({"String", "RawString"})
 _UNIFIED = frozenset({"Eq"})
 """Comparisons that OPA unifies: their sides stay where they are, the calls in them do not."""
+
+
+_WITHOUT_BRACES = re.compile(rb"(?<![\w.])if[ \t\r\n]+\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,12 @@ def _edits(source: bytes, statement: dict[str, Any], negated: dict[str, Any], pr
         name = f"{prefix}_{place}".encode()
         before += name + b" := " + b" ".join(source[start:end].split(b"\n")) + b"; "
         yield _Edit(start, end, name)
-    yield _Edit(begin, begin, before)
+    if _WITHOUT_BRACES.search(source[:begin]):  # one expression was all there could be
+        yield _Edit(begin, begin, b"{ " + before)
+        close = max(statement["span"]["end"], _extent(source, negated["expr"])[1])
+        yield _Edit(close, close, b" }")
+    else:
+        yield _Edit(begin, begin, before)
 
 
 def _arguments(expression: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -113,7 +113,9 @@ def check(text: str, document: Any) -> None:
         return
     left = projection(text).apply(document)
     assert projection(text).apply(left) == left
-    assert answer(module, left) == answer(module, document)
+    whole = answer(module, document)
+    if whole is not None:  # what an engine may not judge for a part that the policy does not read
+        assert answer(module, left) == whole
 
 
 @pytest.mark.parametrize("text", POLICIES.values(), ids=POLICIES)

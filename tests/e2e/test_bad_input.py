@@ -35,7 +35,9 @@ def _scan(folder: Path, *arguments: str) -> Any:
 def test_no_path_is_wrong_usage(folder: Path) -> None:
     ran = _scan(folder)
     assert ran.code == 2
-    assert ran.errors == ["error: nothing to scan: name manifest files or folders, or - for stdin"]
+    assert ran.errors == [
+        "error: nothing to scan: name manifest files or folders, - for stdin, or a cluster with --context"
+    ]
 
 
 def test_a_missing_path_is_named_and_the_others_are_scanned(folder: Path) -> None:
