@@ -29,9 +29,9 @@ services: $(READY) ## fetch and build the real services that tests run against
 
 lock: $(READY) ## pin every dependency again, with hashes
 	$(BIN)/uv pip compile -q pyproject.toml --universal --generate-hashes --upgrade \
-		--extra dev --extra postgres --extra regorus -o requirements/dev.txt
+		--extra dev --extra postgres --extra regorus --extra keyless --extra tracing -o requirements/dev.txt
 	$(BIN)/uv pip compile -q pyproject.toml --universal --generate-hashes --upgrade \
-		--extra postgres --extra regorus -c requirements/dev.txt -o requirements/runtime.txt
+		--extra postgres --extra regorus --extra keyless --extra tracing -c requirements/dev.txt -o requirements/runtime.txt
 
 schemas: $(READY) ## write what is generated under docs/reference but the engines: schemas, commands, lint rules
 	$(BIN)/python -m pipeline.schemas docs/reference/schemas
