@@ -135,18 +135,22 @@ def run(
 @app.command()
 def doctor(
     *,
+    context: Context = None,
     db: Database = None,
     engine: Engine = None,
     output: Annotated[DoctorFormat, typer.Option("--output", "-o", help="Format.")] = DoctorFormat.TABLE,
 ) -> None:
-    """Check what Tocsin needs: settings, state, database, engines, and what contains policies.
+    """Check what Tocsin needs: settings, state, database, engines, what contains policies, a cluster.
 
     Each engine evaluates a simple policy in a worker process; an OPA server is asked
-    for its health and version. A check that failed says what to do.
+    for its health and version. A cluster that --context (or TOCSIN_CONTEXT) names is asked
+    for its version and for each right that auditing it takes. A check that failed says
+    what to do.
 
     \b
     Examples:
       tocsin doctor
+      tocsin doctor --context production
       TOCSIN_OPA_URL=unix:///run/opa.sock tocsin doctor
       tocsin doctor --db postgresql://tocsin@db.example.com/tocsin -o json
 
@@ -158,4 +162,4 @@ def doctor(
     from cli.doctor.run import doctor as run
     from cli.invoke import finish
 
-    finish(run(output, db=db, engine=engine))
+    finish(run(output, context=context, db=db, engine=engine))

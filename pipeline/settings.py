@@ -20,7 +20,7 @@ from pydantic_settings import (
 )
 
 from pipeline.errors import UsageError, clip
-from pipeline.settings_types import EngineChoice, UnmatchedImages, WorkloadKind
+from pipeline.settings_types import LABEL_SELECTOR, EngineChoice, UnmatchedImages, WorkloadKind
 
 TOML_FILE = "tocsin.toml"
 
@@ -42,6 +42,7 @@ class ClusterSettings:
     kubeconfig: str
     namespaces: frozenset[str]
     excluded_namespaces: frozenset[str]
+    namespace_selector: str
     kinds: frozenset[str]
     redact_environment: bool
     page_size: int
@@ -108,6 +109,12 @@ class Settings(BaseSettings):
     )
     excluded_namespaces: frozenset[str] = Field(
         default=frozenset(), description="Namespaces to leave out, such as kube-system."
+    )
+    namespace_selector: str = Field(
+        default="",
+        max_length=4096,
+        pattern=LABEL_SELECTOR,
+        description="Labels of the namespaces to watch, as in `kubectl get ns -l`; empty: any.",
     )
     kinds: frozenset[WorkloadKind] = Field(
         default=frozenset(WorkloadKind), description="Kinds to watch; default: all eight."
@@ -232,6 +239,7 @@ class Settings(BaseSettings):
             kubeconfig=self.kubeconfig,
             namespaces=self.namespaces,
             excluded_namespaces=self.excluded_namespaces,
+            namespace_selector=self.namespace_selector,
             kinds=frozenset(kind.value for kind in self.kinds),
             redact_environment=self.redact_environment,
             page_size=self.page_size,

@@ -30,3 +30,14 @@ class WorkloadKind(StrEnum):
     JOB = "Job"
     CRON_JOB = "CronJob"
     REPLICATION_CONTROLLER = "ReplicationController"
+
+
+_KEY = r"([A-Za-z0-9][A-Za-z0-9.-]*/)?[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?"
+_VALUE = r"([A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?)?"
+_VALUES = rf"\( *{_VALUE} *(, *{_VALUE} *)*\)"
+_REQUIREMENT = rf" *(! *{_KEY}|{_KEY}( *(==?|!=) *{_VALUE}| +(in|notin) +{_VALUES})?) *"
+LABEL_SELECTOR = rf"^({_REQUIREMENT}(,{_REQUIREMENT})*)?$"
+"""What `kubectl get -l` takes: a=b, a!=b, a in (b, c), a notin (b), a, !a, with commas in between.
+
+The API server does the selecting; here a slip is found before it is asked.
+"""

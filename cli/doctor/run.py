@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from cli.doctor.check import Check, Status, failed, ok
+from cli.doctor.cluster import check_cluster
 from cli.doctor.place import check_database, check_state_directory
 from cli.doctor.rego import check_containment, check_engines
 from cli.options import DoctorFormat
@@ -14,6 +15,7 @@ from cli.render.columns import Column, write_columns
 from pipeline.errors import ExitCode, UsageError
 from pipeline.settings import TOML_FILE, Settings, load_settings
 from pipeline.settings_types import EngineChoice
+from watcher.cluster.api import in_pod
 
 _COLUMNS = (
     Column("CHECK"),
@@ -23,9 +25,11 @@ _COLUMNS = (
 )
 
 
-async def doctor(output: DoctorFormat, *, db: str | None, engine: EngineChoice | None) -> ExitCode:
+async def doctor(
+    output: DoctorFormat, *, context: str | None, db: str | None, engine: EngineChoice | None
+) -> ExitCode:
     """Print what was looked at. FAILED where something does not work."""
-    checks = await _checks(db, engine)
+    checks = await _checks(context, db, engine)
     sound = all(check.status is not Status.FAILED for check in checks)
     if output is DoctorFormat.JSON:
         text = msgspec.json.format(msgspec.json.encode({"ok": sound, "checks": checks}), indent=2)
@@ -36,9 +40,9 @@ async def doctor(output: DoctorFormat, *, db: str | None, engine: EngineChoice |
     return ExitCode.OK if sound else ExitCode.FAILED
 
 
-async def _checks(db: str | None, engine: EngineChoice | None) -> Sequence[Check]:
+async def _checks(context: str | None, db: str | None, engine: EngineChoice | None) -> Sequence[Check]:
     try:
-        settings = load_settings(db=db, engine=engine)
+        settings = load_settings(context=context, db=db, engine=engine)
     except UsageError as error:  # nothing else can be looked at
         return [failed("settings", str(error), f"correct the flag, the TOCSIN_ variable or {TOML_FILE}")]
     return [
@@ -47,6 +51,7 @@ async def _checks(db: str | None, engine: EngineChoice | None) -> Sequence[Check
         await check_database(settings),
         *await check_engines(settings),
         *await check_containment(),
+        *(await check_cluster(settings.api_server) if settings.context or in_pod() else ()),
     ]
 
 

@@ -74,12 +74,14 @@ class Running:
 
 
 @contextmanager
-def running(folder: Path, *arguments: str, program: str = TOCSIN) -> Iterator[Running]:
+def running(
+    folder: Path, *arguments: str, program: str = TOCSIN, env: dict[str, str] | None = None
+) -> Iterator[Running]:
     """Start a command in a folder; whatever happens, it is gone after the block."""
     with subprocess.Popen(
         [program, *arguments],
         cwd=folder,
-        env=environment(folder),
+        env={**environment(folder), **(env or {})},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

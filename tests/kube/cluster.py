@@ -41,6 +41,7 @@ class Cluster:
     folder: Path
     etcd_port: int
     port: int
+    flags: tuple[str, ...] = ()
     processes: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
 
     @property
@@ -81,6 +82,7 @@ class Cluster:
             f"--service-account-key-file={certificates / 'apiserver.key'}",
             f"--service-account-signing-key-file={certificates / 'apiserver.key'}",
             *_FLAGS,
+            *self.flags,
             *flags,
         )
         self._wait_until_ready()
@@ -161,9 +163,9 @@ class Cluster:
 
 
 @contextmanager
-def running(binaries: Path, folder: Path) -> Iterator[Cluster]:
-    """A cluster for as long as the block runs."""
-    cluster = Cluster(binaries, folder, free_port(), free_port())
+def running(binaries: Path, folder: Path, *flags: str) -> Iterator[Cluster]:
+    """A cluster for as long as the block runs; `flags`: more of them for its API server."""
+    cluster = Cluster(binaries, folder, free_port(), free_port(), flags)
     try:
         cluster.start()
         yield cluster

@@ -16,10 +16,11 @@ from pipeline.events import resource_key
 from pipeline.settings import ClusterSettings
 from watcher.cluster.api import ApiServer
 from watcher.cluster.errors import DeniedError, MissingError
-from watcher.cluster.kinds import PODS, POLICIES, WORKLOADS, ServedKind
+from watcher.cluster.kinds import NAMESPACES, PODS, POLICIES, WORKLOADS, ServedKind
 from watcher.cluster.lookup import OwnerLookup
 from watcher.cluster.mirror import Mirror
 from watcher.cluster.reflector import Reflector
+from watcher.cluster.scope import Scope
 
 Clock = Callable[[], datetime]
 
@@ -59,10 +60,17 @@ async def follow(
     called when everything was listed once, or cannot be.
     """
     known = known or KnownObjects()
-    mirror = Mirror(cluster, publisher, settings, OwnerLookup(api), clock)
-    changed = asyncio.Event()
+    changed, rescoped = asyncio.Event(), asyncio.Event()
+    scope = Scope(settings, rescoped.set)
+    mirror = Mirror(cluster, publisher, settings, scope, OwnerLookup(api), clock)
     reflectors: list[Reflector] = []
     async with _stopping(stop) as stopping, asyncio.TaskGroup() as group:
+        if settings.namespace_selector:
+            namespaces = _of_namespaces(api, scope, settings, changed.set)
+            group.create_task(namespaces.run(stop), name="reflector-namespaces")
+            # without them nothing is ours, and everything known would be withdrawn: wait
+            await _until(lambda: namespaces.state.synced, changed, stopping)
+            rescoped.clear()
         for stage in _stages(settings, policies=policies):
             started = [
                 _restored(Reflector(api, kind, namespace, mirror, settings, changed.set), cluster, known)
@@ -77,13 +85,21 @@ async def follow(
             await _settled(started, changed, stopping)
         if listed is not None and not stop.is_set():
             listed(_listing(reflectors))
+        while settings.namespace_selector and not stop.is_set():
+            await _until(rescoped.is_set, rescoped, stopping)
+            rescoped.clear()
+            for reflector in reflectors:
+                if reflector.kind is not POLICIES:
+                    await reflector.list_again()
+            # one after the other: namespaces that come and go shall not keep a list from its end
+            await _settled(reflectors, changed, stopping)
 
 
 async def list_policies(
     api: ApiServer, cluster: str, publisher: Publisher, settings: ClusterSettings, clock: Clock
 ) -> Listing:
     """Publish the ClusterImagePolicies there are now. Raises ApiError where the server cannot be asked."""
-    mirror = Mirror(cluster, publisher, settings, OwnerLookup(api), clock)
+    mirror = Mirror(cluster, publisher, settings, Scope(settings), OwnerLookup(api), clock)
     return await _list_stages(api, mirror, settings, [(POLICIES,)], cluster, KnownObjects(), None)
 
 
@@ -102,7 +118,10 @@ async def list_resources(
     What `known` names and is not there any more gets its tombstone. `progress` is called
     with the number of objects so far. Raises ApiError where the server cannot be asked.
     """
-    mirror = Mirror(cluster, publisher, settings, OwnerLookup(api), clock)
+    scope = Scope(settings)
+    if settings.namespace_selector:
+        await _of_namespaces(api, scope, settings, lambda: None).once()
+    mirror = Mirror(cluster, publisher, settings, scope, OwnerLookup(api), clock)
     stages = _stages(settings, policies=False)
     return await _list_stages(api, mirror, settings, stages, cluster, known or KnownObjects(), progress)
 
@@ -145,6 +164,12 @@ def _namespaces(kind: ServedKind, settings: ClusterSettings) -> list[str]:
     return sorted(settings.namespaces) if settings.namespaces and kind is not POLICIES else [""]
 
 
+def _of_namespaces(
+    api: ApiServer, scope: Scope, settings: ClusterSettings, changed: Callable[[], None]
+) -> Reflector:
+    return Reflector(api, NAMESPACES, "", scope, settings, changed, settings.namespace_selector)
+
+
 def _restored(reflector: Reflector, cluster: str, known: KnownObjects) -> Reflector:
     """It knows what an earlier run told of its kind and namespace, and of no other."""
     prefix = resource_key(cluster, "")
@@ -167,9 +192,16 @@ async def _settled(
     reflectors: Sequence[Reflector], changed: asyncio.Event, stopping: "asyncio.Task[bool]"
 ) -> None:
     """Wait until each was listed once, or cannot be."""
-    while not stopping.done() and not all(each.settled for each in reflectors):
+    await _until(lambda: all(each.settled for each in reflectors), changed, stopping)
+
+
+async def _until(
+    condition: Callable[[], bool], changed: asyncio.Event, stopping: "asyncio.Task[bool]"
+) -> None:
+    """Wait until something is so, or `stopping` is done; `changed` is set when it may have become so."""
+    while not stopping.done() and not condition():
         changed.clear()
-        waiting = asyncio.create_task(changed.wait(), name="first lists")
+        waiting = asyncio.create_task(changed.wait(), name="changes")
         try:
             await asyncio.wait({waiting, stopping}, return_when=asyncio.FIRST_COMPLETED)
         finally:

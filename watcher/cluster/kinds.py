@@ -39,4 +39,5 @@ WORKLOADS = (
 """Owners before what they own, so that a first list finds owners known."""
 
 POLICIES = ServedKind("ClusterImagePolicy", "policy.sigstore.dev/v1beta1", "clusterimagepolicies")
+NAMESPACES = ServedKind("Namespace", "v1", "namespaces")
 CONFIG_MAPS = ServedKind("ConfigMap", "v1", "configmaps")

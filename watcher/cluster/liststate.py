@@ -44,6 +44,15 @@ class ListState:
             self._listed.discard(uid)
         return self.known.pop(uid, None) is not None
 
+    def left(self, uid: str) -> bool:
+        """An object is there, but not ours to look at (any more); whether we told of it.
+
+        What an earlier run told may be another watcher's now: it is left alone.
+        """
+        told = bool(self.known.get(uid))
+        self.deleted(uid)
+        return told
+
     def end_list(self, version: str) -> list[str]:
         """The list is complete as of a version; returns the uids of what was deleted unseen."""
         listed = self._listed or set()

@@ -17,6 +17,7 @@ from watcher.cluster.kinds import PODS, POLICIES, ServedKind
 from watcher.cluster.liststate import ListState
 from watcher.cluster.lookup import OwnerLookup
 from watcher.cluster.owners import Owners
+from watcher.cluster.scope import Scope
 from watcher.cluster.trimming import running_images, trim
 from watcher.objects import Policy, Problem, Resource, controller_of, read, seen_digest
 from watcher.records import Failure, failure_record, policy_record, resource_record, tombstone
@@ -33,12 +34,14 @@ class Mirror:
         cluster: str,
         publisher: Publisher,
         settings: ClusterSettings,
+        scope: Scope,
         lookup: OwnerLookup,
         clock: Callable[[], datetime],
     ) -> None:
         self._cluster = cluster
         self._publisher = publisher
         self._settings = settings
+        self._scope = scope
         self._lookup = lookup
         self._clock = clock
         self._owners = Owners()
@@ -84,6 +87,8 @@ class Mirror:
         if not isinstance(metadata, dict) or not isinstance(uid, str) or not uid:
             _logger.warning("%s: an object without a uid was passed over", kind.plural)
             return []
+        if kind is not POLICIES and not self._scope.includes(str(metadata.get("namespace") or "")):
+            return self._gone(kind, uid) if state.left(uid) else []
         if self._is_left_out(kind, metadata, body):
             return self._gone(kind, uid) if state.deleted(uid) else []
         body = trim(body, redact=self._settings.redact_environment and kind is not POLICIES)
@@ -102,10 +107,8 @@ class Mirror:
         return records
 
     def _is_left_out(self, kind: ServedKind, metadata: Object, body: Object) -> bool:
-        """What is being deleted, is in a namespace left out, or is an old ReplicaSet kept for a rollback."""
+        """What is being deleted, or is an old ReplicaSet kept for a rollback."""
         if metadata.get("deletionTimestamp"):
-            return True
-        if kind is not POLICIES and metadata.get("namespace") in self._settings.excluded_namespaces:
             return True
         if kind.kind != "ReplicaSet":
             return False

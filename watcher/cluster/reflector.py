@@ -57,6 +57,7 @@ class Reflector:
         handler: Handler,
         settings: ClusterSettings,
         changed: Callable[[], None],
+        selector: str = "",
     ) -> None:
         self.kind = kind
         self.namespace = namespace
@@ -68,6 +69,9 @@ class Reflector:
         self._handler = handler
         self._settings = settings
         self._changed = changed
+        self._selecting = {"labelSelector": selector} if selector else {}
+        self._handling = asyncio.Lock()
+        self._following: asyncio.Task[float] | None = None
         self._streams_lists = True
         self._failures = 0
         self._backoff = Backoff(settings.backoff_first, settings.backoff_most)
@@ -83,6 +87,7 @@ class Reflector:
         try:
             while not stop.is_set():
                 following = asyncio.create_task(self._follow(), name=f"follow {self.kind.plural}")
+                self._following = following
                 try:
                     await asyncio.wait({following, stopping}, return_when=asyncio.FIRST_COMPLETED)
                 finally:
@@ -92,6 +97,13 @@ class Reflector:
                     await self._pause(following.result(), stopping)
         finally:
             stopping.cancel()
+
+    async def list_again(self) -> None:
+        """What is known is to be compared with the server anew; what is being handled is handled first."""
+        async with self._handling:
+            self.state.forget_version()
+            if self._following is not None:
+                self._following.cancel()
 
     async def once(self) -> None:
         """List everything once. Raises ApiError."""
@@ -173,16 +185,17 @@ class Reflector:
         await self._list_pages()
 
     async def _list_pages(self) -> None:
-        parameters = {"limit": str(self._settings.page_size)}
+        parameters = {"limit": str(self._settings.page_size), **self._selecting}
         while True:
             try:
                 page = decode(await self._api.get(self._path, parameters), self._path)
             except errors.GoneError:
                 # the continue token is too old for this server: all at once, as client-go does
                 self.state.begin_list()
-                page = decode(await self._api.get(self._path), self._path)
+                page = decode(await self._api.get(self._path, self._selecting), self._path)
             items, metadata = self._items(page)
-            await self._handler.apply(self.kind, self.state, items)
+            async with self._handling:
+                await self._handler.apply(self.kind, self.state, items)
             token = metadata.get("continue")
             if not token:
                 await self._end_list(str(metadata.get("resourceVersion") or ""))
@@ -203,8 +216,9 @@ class Reflector:
     async def _end_list(self, version: str) -> None:
         if not version:
             raise errors.GarbledError(f"{self._path}: a list without a resourceVersion")
-        gone = self.state.end_list(version)
-        await self._handler.remove(self.kind, gone)
+        async with self._handling:
+            gone = self.state.end_list(version)
+            await self._handler.remove(self.kind, gone)
         self._works()
         self._changed()
 
@@ -214,6 +228,7 @@ class Reflector:
             "watch": "true",
             "allowWatchBookmarks": "true",
             "timeoutSeconds": str(_WATCH_SECONDS),
+            **self._selecting,
             **parameters,
         }
         lines, batch = Lines(), Batch(self._path, self.state.version)
@@ -237,8 +252,9 @@ class Reflector:
         match batch.add(event):
             case Deleted(uid):
                 await self._flush(batch)
-                if self.state.deleted(uid):
-                    await self._handler.remove(self.kind, [uid])
+                async with self._handling:
+                    if self.state.deleted(uid):
+                        await self._handler.remove(self.kind, [uid])
             case Bookmark(version, ends_list=True):
                 await self._flush(batch)
                 await self._end_list(version)
@@ -251,5 +267,6 @@ class Reflector:
         """Publish what waits; only then is its version reached."""
         objects = batch.take()
         if objects:
-            await self._handler.apply(self.kind, self.state, objects)
+            async with self._handling:
+                await self._handler.apply(self.kind, self.state, objects)
         self.state.reached(batch.version)
