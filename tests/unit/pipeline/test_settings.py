@@ -36,12 +36,22 @@ def test_a_flag_that_was_not_given_changes_nothing() -> None:
         ("TOCSIN_WORKERS", "-1"),
         ("TOCSIN_CLUSTER", "a/b"),
         ("TOCSIN_GRACE", "soon"),
+        ("TOCSIN_NAMESPACE_SELECTOR", "team=a b"),
+        ("TOCSIN_NAMESPACE_SELECTOR", "team in a"),
+        ("TOCSIN_NAMESPACE_SELECTOR", "team=a,"),
     ],
 )
 def test_a_wrong_value_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(name, value)
     with pytest.raises(UsageError, match=name.removeprefix("TOCSIN_").lower()):
         load_settings()
+
+
+@pytest.mark.parametrize(
+    "selector", ["team=a", "team==a,!off", "x.io/team in (a, b),c!=d", "team notin (a), off", "a="]
+)
+def test_namespaces_are_selected_as_kubectl_selects(selector: str) -> None:
+    assert load_settings(namespace_selector=selector).api_server.namespace_selector == selector
 
 
 def test_a_setting_that_does_not_exist_in_the_file_is_an_error(folder: Path) -> None:
