@@ -183,3 +183,8 @@ def test_doctor_says_that_a_server_is_not_there(cluster: Cluster, tmp_path: Path
     (failed,) = [check for check in ran.report["checks"] if check["status"] == "failed"]
     assert failed["name"] == "cluster"
     assert "127.0.0.1:9" in failed["found"]
+
+
+def test_our_own_deployment_passes_the_restricted_profile(tmp_path: Path) -> None:
+    ran = tocsin(tmp_path, "scan", DEPLOY / "run.yaml", "-p", "catalog:restricted", "-o", "json")
+    assert (ran.code, ran.report["violations"], ran.report["summary"]["resources"]) == (0, [], 1), ran.err
