@@ -118,7 +118,8 @@ async def scan_cluster(
 
 
 async def _known_objects(store: "Store", cluster: str, earlier: Known, *, own_policies: bool) -> KnownObjects:
-    return KnownObjects(await store.known_kinds(cluster), frozenset(earlier.policies if own_policies else ()))
+    policies = frozenset(earlier.policies if own_policies else ())
+    return KnownObjects(await store.known_kinds(cluster), policies, frozenset(earlier.failures.values()))
 
 
 def _say_listed(listing: Listing, *, own_policies: bool) -> None:

@@ -5,7 +5,7 @@ by the policies there are and under the owner it has.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,16 +21,21 @@ from watcher.cluster.lookup import OwnerLookup
 from watcher.cluster.mirror import Mirror
 from watcher.cluster.reflector import Reflector
 from watcher.cluster.scope import Scope
+from watcher.cluster.troubles import Troubles
 
 Clock = Callable[[], datetime]
 
 
 @dataclass(frozen=True, slots=True)
 class KnownObjects:
-    """What an earlier run published. `resources`: key on the log -> kind, namespace; `policies`: keys."""
+    """What an earlier run published. `resources`: key on the log -> kind, namespace; `policies`: keys.
+
+    `failures`: what could not be read, such as the plural of a kind.
+    """
 
     resources: Mapping[str, tuple[str, str]] = field(default_factory=lambda: MappingProxyType({}))
     policies: frozenset[str] = frozenset()
+    failures: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,20 +65,30 @@ async def follow(
     called when everything was listed once, or cannot be.
     """
     known = known or KnownObjects()
-    changed, rescoped = asyncio.Event(), asyncio.Event()
+    changed, rescoped, unsettled = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    troubles = Troubles(cluster)
+    troubles.restore(known.failures & {POLICIES.plural, *(kind.plural for kind in WORKLOADS)})
     scope = Scope(settings, rescoped.set)
     mirror = Mirror(cluster, publisher, settings, scope, OwnerLookup(api), clock)
     reflectors: list[Reflector] = []
+
+    def notice() -> None:
+        changed.set()
+        unsettled.set()
+
+    async def tell() -> None:
+        await publisher.publish(troubles.news(_listing(reflectors).troubles, clock()))
+
     async with _stopping(stop) as stopping, asyncio.TaskGroup() as group:
         if settings.namespace_selector:
-            namespaces = _of_namespaces(api, scope, settings, changed.set)
+            namespaces = _of_namespaces(api, scope, settings, notice)
             group.create_task(namespaces.run(stop), name="reflector-namespaces")
             # without them nothing is ours, and everything known would be withdrawn: wait
             await _until(lambda: namespaces.state.synced, changed, stopping)
             rescoped.clear()
         for stage in _stages(settings, policies=policies):
             started = [
-                _restored(Reflector(api, kind, namespace, mirror, settings, changed.set), cluster, known)
+                _restored(Reflector(api, kind, namespace, mirror, settings, notice), cluster, known)
                 for kind in stage
                 for namespace in _namespaces(kind, settings)
             ]
@@ -85,14 +100,31 @@ async def follow(
             await _settled(started, changed, stopping)
         if listed is not None and not stop.is_set():
             listed(_listing(reflectors))
-        while settings.namespace_selector and not stop.is_set():
-            await _until(rescoped.is_set, rescoped, stopping)
-            rescoped.clear()
-            for reflector in reflectors:
-                if reflector.kind is not POLICIES:
-                    await reflector.list_again()
-            # one after the other: namespaces that come and go shall not keep a list from its end
-            await _settled(reflectors, changed, stopping)
+        unsettled.set()
+        group.create_task(_at_each(unsettled, stopping, tell), name="troubles")
+        if settings.namespace_selector:
+            await _at_each(rescoped, stopping, lambda: _list_again(reflectors, changed, stopping))
+
+
+async def _list_again(
+    reflectors: Sequence[Reflector], changed: asyncio.Event, stopping: "asyncio.Task[bool]"
+) -> None:
+    """List workloads anew and wait for it: namespaces that come and go shall not keep a list from its end."""
+    for reflector in reflectors:
+        if reflector.kind is not POLICIES:
+            await reflector.list_again()
+    await _settled(reflectors, changed, stopping)
+
+
+async def _at_each(
+    event: asyncio.Event, stopping: "asyncio.Task[bool]", work: Callable[[], Awaitable[None]]
+) -> None:
+    """Do the work whenever the event is set, until `stopping` is done."""
+    while not stopping.done():
+        if event.is_set():
+            event.clear()
+            await work()
+        await _until(event.is_set, event, stopping)
 
 
 async def list_policies(

@@ -13,7 +13,7 @@ import yaml
 
 from pipeline.bus import Consumer
 from pipeline.bus_memory import MemoryBus
-from pipeline.events import Event, ResourceApplied, Topic
+from pipeline.events import Event, ResourceApplied, SourceFailed, Topic
 from pipeline.settings import ClusterSettings, load_settings
 from tests.kube.cluster import CONTEXT, Cluster, running
 from tests.services import kube
@@ -56,6 +56,11 @@ class Downstream:
         """By `Kind/namespace/name`."""
         found = [event.data for event in self.events.values() if isinstance(event.data, ResourceApplied)]
         return {f"{d.resource.kind}/{d.resource.namespace}/{d.resource.name}": d for d in found}
+
+    @property
+    def failures(self) -> set[str]:
+        """What could not be read."""
+        return {event.data.file for event in self.events.values() if isinstance(event.data, SourceFailed)}
 
     @property
     def gone(self) -> set[str]:

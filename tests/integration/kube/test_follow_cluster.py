@@ -209,8 +209,16 @@ async def test_a_kind_that_may_not_be_read_stops_no_other(
     )
     path = f"/api/v1/namespaces/{namespace}/serviceaccounts/reader/token"
     token = cluster.request("POST", path, {"spec": {}})["status"]["token"]
-    async with following(replace(settings, kubeconfig=cluster.kubeconfig_for(token))) as downstream:
+    settings = replace(settings, kubeconfig=cluster.kubeconfig_for(token))
+    known = KnownObjects(failures=frozenset({"pods"}))
+    async with following(settings, known) as downstream:
         await downstream.until(lambda d: f"Pod/{namespace}/seen" in d.resources)
         troubles = (await asyncio.wait_for(downstream.listed, PATIENCE)).troubles
+        await downstream.until(lambda d: len(d.failures) >= len(troubles) and bool(d.gone))
+        assert set(troubles) == downstream.failures
+        assert [key for key in downstream.gone if "pods" in key]
+        grant = {"rules": [{**rule, "apiGroups": ["*"], "resources": ["*"]}]}
+        cluster.request("PATCH", f"{base}/roles/pods-only", grant, "application/merge-patch+json")
+        await downstream.until(lambda d: d.failures == {"clusterimagepolicies"})
     assert set(troubles) >= {"deployments", "cronjobs", "clusterimagepolicies"}
     assert "pods" not in troubles
