@@ -1,11 +1,11 @@
 """Values to findings: which object it is, whether it is one for Tocsin and what its kind says.
 
 Pure: no file, no clock. What a finding means for the log is in `watcher.records`.
+Findings are structs, because they may come from another process (`watcher.ahead`).
 """
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import msgspec
@@ -36,8 +36,7 @@ _TYPE_NAMES = {list: "a list", str: "a string", bool: "a boolean", int: "a numbe
 _NAME_LIMIT = 80
 
 
-@dataclass(frozen=True, slots=True)
-class Resource:
+class Resource(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """A workload. `group` is of its kind; `ref.uid` is for `watcher.records` to give."""
 
     ref: ResourceRef
@@ -47,8 +46,7 @@ class Resource:
     owner: ResourceRef | None
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """A ClusterImagePolicy; whether it is a valid one is for the evaluator to say."""
 
     name: str
@@ -56,15 +54,13 @@ class Policy:
     object: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class PassedOver:
+class PassedOver(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """An object of another kind."""
 
     kind: str
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """Something that is not an object as Kubernetes knows it. `item`: its index in a List."""
 
     message: str

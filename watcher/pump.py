@@ -7,7 +7,7 @@ is left behind when the process ends. It is never more than two batches ahead.
 import asyncio
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -51,6 +51,13 @@ class Pump(Generic[T]):
         self._free.release()
 
     def _run(self) -> None:
+        try:
+            self._read()
+        finally:
+            if isinstance(self._items, Generator):  # it may hold files, or a process
+                self._items.close()
+
+    def _read(self) -> None:
         last: BaseException | None = None
         try:
             batch: list[T] = []

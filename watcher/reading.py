@@ -10,8 +10,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pipeline.settings import SourceSettings
-from watcher import objects, values
-from watcher.documents import BrokenDocument, ByteStream, ContentError, Part, Place
+from watcher.ahead.read import ReadAhead
+from watcher.contents import Content, Malformed
+from watcher.documents import Part, Place
 from watcher.manifests import STDIN, ManifestFile, PathProblem, Trouble, reason
 from watcher.objects import PassedOver, Policy, Problem, Resource
 from watcher.records import Failure, Identities, failure_of
@@ -46,28 +47,43 @@ class EndOfFile:
     problem: PathProblem | None = None
 
 
+_Key = tuple[str, Place] | EndOfFile
+
 Found = FoundResource | FoundPolicy | PassedOver | Failure | EndOfFile
 
 
 def read_files(files: Sequence[ManifestFile], settings: SourceSettings) -> Iterator[Found]:
     """Everything in these files, in order; after each file its EndOfFile. Raises nothing for bad input."""
+    identities: Identities | None = None
+    ahead = ReadAhead[_Key](settings.namespace)
+    for key, contents in ahead.read(_parts_of(files, settings.max_document_bytes)):
+        if isinstance(key, EndOfFile):
+            identities = None
+            yield key
+            continue
+        file, place = key
+        if identities is None:
+            identities = Identities(settings.cluster, file)
+        for content in contents:
+            yield _found(file, place, content, identities)
+
+
+def _parts_of(files: Sequence[ManifestFile], cap: int) -> Iterator[tuple[_Key, Part | None]]:
+    """The documents of all files, and after those of each its end."""
     for file in files:
-        yield from _read_file(file, settings)
-
-
-def _read_file(file: ManifestFile, settings: SourceSettings) -> Iterator[Found]:
-    try:
-        with _open(file) as stream:
-            yield from _read_stream(stream, file, settings)
-    except FileNotFoundError as error:
-        # in a folder: deleted since it was listed, so it is as if it had never been there
-        problem = PathProblem(file.name, Trouble.MISSING, reason(error), named=True) if file.named else None
-        yield EndOfFile(file.name, problem)
-    except OSError as error:
-        problem = PathProblem(file.name, Trouble.UNREADABLE, reason(error), file.named)
-        yield EndOfFile(file.name, problem)
-    else:
-        yield EndOfFile(file.name)
+        try:
+            with _open(file) as stream:
+                for part in split(stream, cap, named_json=file.is_json):
+                    yield (file.name, part.place), part
+        except FileNotFoundError as error:
+            # in a folder: deleted since it was listed, so it is as if it had never been there
+            missing = PathProblem(file.name, Trouble.MISSING, reason(error), named=True)
+            yield EndOfFile(file.name, missing if file.named else None), None
+        except OSError as error:
+            problem = PathProblem(file.name, Trouble.UNREADABLE, reason(error), file.named)
+            yield EndOfFile(file.name, problem), None
+        else:
+            yield EndOfFile(file.name), None
 
 
 def _open(file: ManifestFile) -> io.BufferedReader:
@@ -84,31 +100,15 @@ def _open(file: ManifestFile) -> io.BufferedReader:
     return io.BufferedReader(io.FileIO(descriptor), _BUFFER)
 
 
-def _read_stream(stream: ByteStream, file: ManifestFile, settings: SourceSettings) -> Iterator[Found]:
-    identities = Identities(settings.cluster, file.name)
-    for part in split(stream, settings.max_document_bytes, named_json=file.is_json):
-        for finding in _read_part(part, settings.namespace):
-            match finding:
-                case Resource():
-                    yield FoundResource(file.name, identities.uid_of(finding), finding)
-                case Policy():
-                    yield FoundPolicy(file.name, part.place, finding)
-                case Problem():
-                    yield failure_of(file.name, part.place, finding)
-                case PassedOver():
-                    yield finding
-                case ContentError():
-                    place = Place(part.place.number, finding.line, part.place.item)
-                    yield Failure(file.name, str(finding), place)
-
-
-def _read_part(part: Part, namespace: str) -> Iterator[objects.Finding | ContentError]:
-    if isinstance(part, BrokenDocument):
-        yield Problem(part.message)
-        return
-    try:
-        value = values.decode(part)
-    except ContentError as error:
-        yield error
-        return
-    yield from objects.read(value, namespace, part.list_kind)
+def _found(file: str, place: Place, content: Content, identities: Identities) -> Found:
+    match content:
+        case Resource():
+            return FoundResource(file, identities.uid_of(content), content)
+        case Policy():
+            return FoundPolicy(file, place, content)
+        case Problem():
+            return failure_of(file, place, content)
+        case PassedOver():
+            return content
+        case Malformed(line=line, message=message):
+            return Failure(file, message, Place(place.number, line, place.item))

@@ -1,0 +1,32 @@
+"""One document to what is in it. Pure, and the same in the process that reads ahead (`watcher.ahead`)."""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from watcher import objects, values
+from watcher.documents import BrokenDocument, ContentError, Part
+from watcher.objects import PassedOver, Policy, Problem, Resource
+
+
+class Malformed(msgspec.Struct, frozen=True, tag=True, array_like=True):
+    """A document that is neither YAML nor JSON, and the file's line that says so."""
+
+    line: int
+    message: str
+
+
+Content = Resource | Policy | PassedOver | Problem | Malformed
+
+
+def read_part(part: Part, namespace: str) -> Iterator[Content]:
+    """What a document holds; `namespace`: of objects that name none. Raises nothing for bad input."""
+    if isinstance(part, BrokenDocument):
+        yield Problem(part.message)
+        return
+    try:
+        value = values.decode(part)
+    except ContentError as error:
+        yield Malformed(error.line, str(error))
+        return
+    yield from objects.read(value, namespace, part.list_kind)
