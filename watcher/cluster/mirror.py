@@ -6,9 +6,10 @@ policies can see (most of a cluster's traffic is status) goes no further.
 
 import logging
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
+
+import msgspec
 
 from pipeline.bus import Publisher, Record
 from pipeline.events import Topic, policy_key, resource_key
@@ -127,7 +128,7 @@ class Mirror:
         if missing is not None and missing.api_version:
             self._owners.note(missing.uid, await self._lookup.owner_of(missing))
             root, _ = self._owners.root(resource.owner)
-        resource = replace(resource, digest=digest, owner=root)
+        resource = msgspec.structs.replace(resource, digest=digest, owner=root)
         return resource_record(self._cluster, "", resource, uid, self._clock())
 
     def _failure(self, kind: ServedKind, uid: str, problem: Problem) -> Record:
