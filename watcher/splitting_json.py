@@ -67,9 +67,9 @@ class JsonSplitter:
         """The end of what matches here, however much must be read for it, up to the cap."""
         while True:
             match = pattern.match(self._buffer, self._at)
-            end = match.end() if match else self._at
-            if end < len(self._buffer) or self._waiting > self._cap or not self._fill():
-                return end
+            size = (match.end() if match else self._at) - self._at
+            if size < self._waiting or self._waiting > self._cap or not self._fill():
+                return self._at + size  # `_fill` moves what waits to the front
 
     def _take(self, end: int) -> bytes:
         """The bytes up to `end`, counting lines."""

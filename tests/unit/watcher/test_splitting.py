@@ -258,6 +258,13 @@ def test_rubbish_beyond_the_cap_is_one_line_and_what_follows_it_is_read(rest: st
             assert len(others) == 1
 
 
+def test_rubbish_at_the_end_is_measured_without_what_came_before_it() -> None:
+    value, rubbish = _split("{}\n" + "x" * (CAP - 1), named_json=True)
+    assert isinstance(value, Document)
+    assert isinstance(rubbish, Document)
+    assert len(rubbish.text) == CAP - 1
+
+
 _pieces = st.sampled_from(
     [
         "a: 1\n",
