@@ -21,7 +21,7 @@ import msgspec
 
 from cli.render.junit_xml import Case, Suite, write_suites
 from cli.render.text import counted
-from cli.render.wording import describe, full_name, places
+from cli.render.wording import describe, full_name, places, sentence
 from cli.report.model import (
     ErrorItem,
     Finding,
@@ -92,7 +92,7 @@ def _error_case(error: ErrorItem) -> Case:
         verdict="error",
         type="error",
         message=error.message,
-        detail=": ".join([*places(error), error.message]),
+        detail=sentence(error),
     )
 
 

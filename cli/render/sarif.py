@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 from urllib.parse import quote
 
 from cli.render.json_text import stream
-from cli.render.wording import describe, full_name, places
+from cli.render.wording import describe, full_name, sentence
 from cli.report.model import (
     ErrorItem,
     Finding,
@@ -136,7 +136,7 @@ def artifact(file: str, base: str) -> dict[str, str]:
 
 
 def _notification(error: ErrorItem, indexes: dict[str, int], base: str) -> dict[str, Any]:
-    text = message_text(": ".join([*places(error), error.message]))
+    text = message_text(sentence(error))
     notification: dict[str, Any] = {"level": "error", "message": {"text": text}}
     if error.policy is not None:
         notification["associatedRule"] = {"id": error.policy, "index": indexes[error.policy]}

@@ -12,7 +12,7 @@ import msgspec
 
 from cli.render.columns import Column, write_columns
 from cli.render.text import counted, printable
-from cli.render.wording import describe, places
+from cli.render.wording import describe, places, sentence
 from cli.report.model import ErrorItem, Finding, ScanReport, mere_warnings
 from pipeline.events import Mode
 
@@ -64,7 +64,7 @@ def error_lines(errors: Iterable[ErrorItem]) -> list[str]:
 def _line(group: list[ErrorItem]) -> str:
     first = group[0]
     if len(group) == 1:
-        return ": ".join([*places(first), first.message])
+        return sentence(first)
     resources = {(error.resource, error.file) for error in group}
     if len(resources) > 1:
         return f"policy {first.policy}: {first.message} ({counted(len(resources), 'resource')})"

@@ -28,3 +28,10 @@ def places(error: ErrorItem) -> list[str]:
     if error.policy:
         found.append(f"policy {error.policy}")
     return found
+
+
+def sentence(error: ErrorItem) -> str:
+    """Where and what, as one line. What the watcher says of a file begins with FILE:LINE: it says where."""
+    if error.file and error.message.startswith(f"{error.file}:"):
+        return error.message
+    return ": ".join([*places(error), error.message])

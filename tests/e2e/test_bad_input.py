@@ -43,7 +43,7 @@ def test_no_path_is_wrong_usage(folder: Path) -> None:
 def test_a_missing_path_is_named_and_the_others_are_scanned(folder: Path) -> None:
     ran = _scan(folder, "nowhere.yaml", "deploy")
     assert ran.code == 2
-    assert [line for line in ran.errors if "nowhere.yaml" in line]
+    assert "error: nowhere.yaml: no such file or folder" in ran.errors
     assert len(ran.report["violations"]) == 1
 
 
@@ -225,7 +225,15 @@ def test_a_policy_file_that_is_broken_in_the_middle_costs_that_policy_only(folde
 def test_policies_that_are_not_there_are_wrong_usage(folder: Path) -> None:
     ran = tocsin(folder, "scan", "deploy", "-p", "nowhere")
     assert ran.code == 2
-    assert [line for line in ran.errors if "nowhere" in line]
+    assert "error: nowhere: no such file or folder" in ran.errors
+
+
+def test_an_error_inside_a_file_names_it_once(folder: Path) -> None:
+    (folder / "bad.yaml").write_text("a: 1\n---\nb: [\n")
+    ran = tocsin(folder, "scan", "bad.yaml")
+    assert ran.code == 3
+    assert [line.count("bad.yaml") for line in ran.errors if "bad.yaml" in line] == [1, 1]
+    assert "error: bad.yaml:1: no apiVersion: every Kubernetes object has one" in ran.errors
 
 
 def test_a_reader_that_goes_away_is_no_traceback(folder: Path) -> None:
