@@ -2,8 +2,8 @@
 
 Differences: it raises where OPA gives undefined for errors of built-ins (an
 `error`, no wrong answer). What it reads otherwise than OPA is rewritten
-(`regorus_negation`), done in Python (`regorus_corrections`), or refused
-(`regorus_guards`, `documents`, `known_wrong`).
+(`regorus_negation`, `regorus_products`), done in Python (`regorus_corrections`), or refused
+(`regorus_guards`, `regorus_numbers`, `documents`, `known_wrong`).
 """
 
 import json
@@ -13,7 +13,7 @@ from typing import Any
 
 import regorus
 
-from evaluator.rego import documents, guards, regorus_guards
+from evaluator.rego import documents, guards, regorus_guards, regorus_numbers
 from evaluator.rego.documents import Needs
 from evaluator.rego.engine import (
     FILE,
@@ -35,6 +35,7 @@ from evaluator.rego.regorus_ast import Analysis, analyse
 from evaluator.rego.regorus_corrections import CORRECTIONS
 from evaluator.rego.regorus_kinds import check_kinds
 from evaluator.rego.regorus_negation import hoist
+from evaluator.rego.regorus_products import FUNCTION, check_products
 from pipeline.errors import clip
 
 _UNDEFINED = '"<undefined>"'
@@ -60,10 +61,10 @@ class Regorus:
             _check_shape(analysis)
             guards.check_recursion(analysis.references)
             needs = self._check(text, module, analysis)
-            engine = _with_negations(engine, text, module)
-            known = [name for name in analysis.called if _exists(engine, name)]
-            guards.check_calls(analysis.called, frozenset(known) - self._distrusted)
-            for name in analysis.called & CORRECTIONS.keys():
+            engine, called = _rewritten(engine, text, module, analysis.called)
+            known = [name for name in called if _exists(engine, name)]
+            guards.check_calls(called, frozenset(known) - self._distrusted)
+            for name in called & CORRECTIONS.keys():
                 engine.add_extension(name, *CORRECTIONS[name])
             engine.eval_query("true")  # finds unsafe variables, without evaluating a rule
             check_kinds(module, text.encode())
@@ -76,12 +77,12 @@ class Regorus:
         regorus_guards.check_syntax(text, v1=module["rego_v1"])
         regorus_guards.check_rules(module, analysis, source)
         regorus_guards.check_patterns(module, source)
-        calculates = regorus_guards.check_numbers(module, analysis.called, source)
+        calculates = regorus_numbers.check_numbers(module, analysis.called, source)
         return Needs(
             ascii_only=bool(analysis.called & regorus_guards.ASCII_ONLY),
             counts_text="count" in analysis.called,
             calculates=calculates,
-            shows_numbers=bool(analysis.called & regorus_guards.SHOW_NUMBERS),
+            shows_numbers=bool(analysis.called & regorus_numbers.SHOW_NUMBERS),
         )
 
 
@@ -96,6 +97,17 @@ def _parse(text: str) -> tuple[Any, dict[str, Any]]:
     )
     engine.add_policy(FILE, text)
     return engine, json.loads(engine.get_ast_as_json())[0]["ast"]
+
+
+def _rewritten(
+    engine: Any, text: str, module: dict[str, Any], called: frozenset[str]
+) -> tuple[Any, frozenset[str]]:
+    """An engine that has read the text with what regorus gets wrong rewritten, and what that calls."""
+    checked = check_products(text, module)
+    if checked != text:
+        engine, module = _parse(checked)
+        called |= {FUNCTION}
+    return _with_negations(engine, checked, module), called
 
 
 def _with_negations(engine: Any, text: str, module: dict[str, Any]) -> Any:

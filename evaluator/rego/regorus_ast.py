@@ -10,6 +10,9 @@ from typing import Any
 
 from evaluator.rego.engine import PACKAGE
 
+SETS = frozenset({"Set", "SetCompr"})
+"""Kinds of nodes that are sets."""
+
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
@@ -89,6 +92,14 @@ def kind_of(node: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """An expression's type and fields."""
     ((kind, inner),) = node.items()
     return kind, inner
+
+
+def path_name(node: dict[str, Any]) -> str:
+    """The name that a reference starts with."""
+    while "Var" not in node:
+        ((_, inner),) = node.items()
+        node = inner["refr"]
+    return str(node["Var"]["value"])
 
 
 def dotted(reference: dict[str, Any]) -> str:

@@ -207,7 +207,7 @@ def test_what_is_wrong_in_each_policy_of_the_tutorial_is_found(tmp_path: Path) -
             ("pods-only-path", 17),
             ("boolean-as-string", 17), ("boolean-as-string", 18), ("boolean-as-string", 19),
         },
-        "maximum-image-age": {("no-engine", 13), ("some-not-all", 22)},
+        "maximum-image-age": {("some-not-all", 22)},
         "privilege-escalation": {
             ("pods-only-path", 16), ("absent-true", 16), ("absent-true", 17), ("absent-true", 18),
         },
