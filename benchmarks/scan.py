@@ -154,7 +154,7 @@ def _stages(folder: Path) -> Iterator[str]:
     total = sum(seconds for name, seconds in split.seconds.items() if name[0] != "(")
     asked = split.hits + split.misses
     yield f"{STAGED:,} Pods and 10 policies, stage after stage, CPU of the main process (documents"
-    yield "are decoded in another one, after the first MiB); the memo answered"
+    yield "are decoded in another one, after the first 3 MiB); the memo answered"
     yield f"{split.hits / asked:.1%} of {asked:,} evaluations:"
     yield ""
     yield "| stage | CPU s, alone | share |"

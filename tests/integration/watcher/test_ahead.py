@@ -172,10 +172,10 @@ def test_a_large_file_has_the_same_findings_as_its_parts_and_then_its_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    objects = [pod(f"web-{number % 5_000}", hostNetwork=True) for number in range(9_000)]
+    objects = [pod(f"web-{number % 5_000}", hostname="x" * 600) for number in range(9_000)]
     Path("a.json").write_text("\n".join(map(json.dumps, objects)))
     Path("b.yaml").write_text(json.dumps(pod("web-1")))
-    assert Path("a.json").stat().st_size > 2**20
+    assert Path("a.json").stat().st_size > 2**22
     settings = SourceSettings(cluster="c", namespace="default", max_document_bytes=2**23)
     found = list(read_files(find(["a.json", "b.yaml"]).files, settings))
     resources = [each for each in found if isinstance(each, FoundResource)]
