@@ -4,18 +4,18 @@ from importlib.resources import files
 
 from sqlalchemy.engine import Connection
 
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 """Every revision, oldest first."""
 
 HEAD = REVISIONS[-1]
 
 
-def upgrade(connection: Connection) -> None:
-    """Bring the schema of a connection to `HEAD`, in its transaction."""
+def upgrade(connection: Connection, revision: str = HEAD) -> None:
+    """Bring the schema of a connection to a revision, in its transaction."""
     from alembic import command
     from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", str(files(__name__)))
     config.attributes["connection"] = connection
-    command.upgrade(config, HEAD)
+    command.upgrade(config, revision)

@@ -15,6 +15,7 @@ from pipeline.events import (
     Verdict,
     resource_key,
 )
+from sink.objects import described, images, packed
 
 Row = dict[str, Any]
 _ID_DIGITS = 16
@@ -37,9 +38,20 @@ def resource_row(key: str, event: Event, applied: ResourceApplied) -> Row:
         "owner_name": owner.name if owner else "",
         "digest": applied.digest,
         "file": applied.file,
+        "images": "\n".join(images(ref.kind, applied.object)),
         "first_seen_at": event.time,
         "last_seen_at": event.time,
         "deleted_at": None,
+    }
+
+
+def object_row(key: str, applied: ResourceApplied) -> Row:
+    """A row of `objects`."""
+    return {
+        "key": key,
+        "cluster": applied.cluster,
+        "digest": applied.digest,
+        "body": packed(applied.object),
     }
 
 
@@ -51,8 +63,39 @@ def applied_policy_row(key: str, event: Event, applied: PolicyApplied) -> Row:
         "name": applied.name,
         "digest": applied.digest,
         "file": applied.file,
+        **{name: described(applied.object, name) for name in ("severity", "url", "description")},
         "applied_at": event.time,
         "deleted_at": None,
+    }
+
+
+def applied_version_row(key: str, event: Event, applied: PolicyApplied) -> Row:
+    """What the watcher knows of a version of a policy: its text."""
+    return {
+        **_version(key, event, applied.cluster, applied.name, applied.digest),
+        "body": packed(applied.object),
+    }
+
+
+def checked_version_row(key: str, event: Event, checked: PolicyChecked) -> Row:
+    """What the evaluator made of that version."""
+    policy = checked.policy
+    return {
+        **_version(key, event, checked.cluster, policy.name, policy.digest),
+        "mode": policy.mode.value,
+        "title": policy.title,
+        "error": checked.error,
+    }
+
+
+def _version(key: str, event: Event, cluster: str, name: str, digest: str) -> Row:
+    return {
+        "policy_key": key,
+        "digest": digest,
+        "cluster": cluster,
+        "name": name,
+        "first_applied_at": event.time,
+        "last_applied_at": event.time,
     }
 
 

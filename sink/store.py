@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Self
+from typing import Self, TypeVar
 
 import msgspec
 from sqlalchemy import ColumnElement, Table, delete, exists, or_, select, update
@@ -25,11 +25,22 @@ from sink import rows
 from sink.database import connect, parse_url, translated
 from sink.fold import fold
 from sink.schema import prepare
-from sink.tables import offsets, policies, resources, source_errors, verdicts, violations
+from sink.tables import (
+    objects,
+    offsets,
+    policies,
+    policy_versions,
+    resources,
+    source_errors,
+    verdicts,
+    violations,
+)
 from sink.upsert import upsert
 
+K = TypeVar("K")
 _verdict = msgspec.json.Decoder(Verdict)
 Positions = Mapping[tuple[Topic, int], int]
+_SPAN = [column for column in violations.c if column.computed is None]
 _TOMBSTONED = {Topic.RESOURCES: resources, Topic.POLICIES: policies}
 
 
@@ -75,6 +86,8 @@ class Store:
             if gone:
                 mark = update(table).where(table.c.key.in_(gone)).values(deleted_at=self.clock())
                 await connection.execute(mark)
+                if topic is Topic.RESOURCES:
+                    await connection.execute(delete(objects).where(objects.c.key.in_(gone)))
         mended = _final_tombstones(records, Topic.DEADLETTERS)
         if mended:
             await connection.execute(delete(source_errors).where(source_errors.c.key.in_(mended)))
@@ -139,27 +152,43 @@ def _offset_rows(positions: Positions, written: Positions, log_id: str) -> list[
 
 
 async def _write_resources(connection: AsyncConnection, records: Iterable[Record]) -> None:
-    found = {
-        record.key: rows.resource_row(record.key, event, event.data)
-        for record, event in _events(records)
-        if isinstance(event.data, ResourceApplied)
-    }
+    found: dict[str, rows.Row] = {}
+    contents: dict[str, rows.Row] = {}
+    for record, event in _events(records):
+        if isinstance(event.data, ResourceApplied):
+            _put(found, record.key, rows.resource_row(record.key, event, event.data), "first_seen_at")
+            contents[record.key] = rows.object_row(record.key, event.data)
     await upsert(connection, resources, list(found.values()), once=("first_seen_at",))
+    await upsert(connection, objects, list(contents.values()))
 
 
-async def _write_policies(connection: AsyncConnection, records: Sequence[Record]) -> None:
-    applied = {
-        record.key: rows.applied_policy_row(record.key, event, event.data)
-        for record, event in _events(records)
-        if isinstance(event.data, PolicyApplied)
-    }
+async def _write_policies(connection: AsyncConnection, records: Iterable[Record]) -> None:
+    applied: dict[str, rows.Row] = {}
+    checked: dict[str, rows.Row] = {}
+    texts: dict[tuple[str, str], rows.Row] = {}
+    findings: dict[tuple[str, str], rows.Row] = {}
+    for record, event in _events(records):
+        key, first = record.key, "first_applied_at"
+        match event.data:
+            case PolicyApplied() as data:
+                applied[key] = rows.applied_policy_row(key, event, data)
+                _put(texts, (key, data.digest), rows.applied_version_row(key, event, data), first)
+            case PolicyChecked() as data:
+                checked[key] = rows.checked_policy_row(key, event, data)
+                _put(findings, (key, data.policy.digest), rows.checked_version_row(key, event, data), first)
+            case _:
+                pass
     await upsert(connection, policies, list(applied.values()))
-    checked = {
-        record.key: rows.checked_policy_row(record.key, event, event.data)
-        for record, event in _events(records)
-        if isinstance(event.data, PolicyChecked)
-    }
     await upsert(connection, policies, list(checked.values()), once=("applied_at",))
+    await upsert(connection, policy_versions, list(texts.values()), once=("first_applied_at",))
+    seldom = ("first_applied_at", "last_applied_at")
+    await upsert(connection, policy_versions, list(findings.values()), once=seldom)
+
+
+def _put(found: dict[K, rows.Row], key: K, row: rows.Row, first: str) -> None:
+    """Take the newer row of a key with the time of its first: as if each record were written by itself."""
+    earlier = found.get(key)
+    found[key] = row if earlier is None else {**row, first: earlier[first]}
 
 
 async def _write_verdicts(connection: AsyncConnection, records: Iterable[Record]) -> None:
@@ -173,7 +202,7 @@ async def _write_verdicts(connection: AsyncConnection, records: Iterable[Record]
     keys = {key for key, _, _ in told}
     last = select(verdicts.c.key, verdicts.c.event_id).where(verdicts.c.key.in_(keys))
     ids = {row.key: row.event_id for row in await connection.execute(last)}
-    spans = select(violations).where(violations.c.verdict_key.in_(keys), violations.c.resolved_at.is_(None))
+    spans = select(*_SPAN).where(violations.c.verdict_key.in_(keys), violations.c.resolved_at.is_(None))
     open_ = {row["verdict_key"]: dict(row) for row in (await connection.execute(spans)).mappings()}
     after = fold(told, ids, open_)
     await upsert(connection, verdicts, list(after.verdicts.values()))

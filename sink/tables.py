@@ -11,15 +11,18 @@ from sqlalchemy import (
     JSON,
     BigInteger,
     Column,
+    Computed,
     DateTime,
     Dialect,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
     Text,
     TypeDecorator,
+    text,
 )
 
 _NAMES = {
@@ -28,6 +31,8 @@ _NAMES = {
     "ck": "ck_%(table_name)s_%(constraint_name)s",
     "pk": "pk_%(table_name)s",
 }
+
+_GONE = text("deleted_at IS NOT NULL")
 
 metadata = MetaData(naming_convention=_NAMES)
 
@@ -53,8 +58,19 @@ def _text(name: str) -> Column[str]:
     return Column(name, Text, nullable=False, default="")
 
 
+def _added_text(name: str) -> Column[str]:
+    """Of a column that older releases do not write."""
+    return Column(name, Text, nullable=False, default="", server_default="")
+
+
 def _moment(name: str, *, nullable: bool = False) -> Column[datetime]:
     return Column(name, UtcDateTime, nullable=nullable)
+
+
+def _workload(name: str, own: str, owner: str) -> Column[str]:
+    """Of the root owner, or of the resource that nobody owns. Computed by the database: older releases work."""
+    which = f"CASE WHEN owner_name = '' THEN {own} ELSE {owner} END"
+    return Column(name, Text, Computed(which, persisted=True))  # virtual on SQLite, which can add no other
 
 
 resources = Table(
@@ -72,11 +88,24 @@ resources = Table(
     _text("owner_name"),
     _text("digest"),
     _text("file"),
+    _added_text("images"),
     _moment("first_seen_at"),
     _moment("last_seen_at"),
     _moment("deleted_at", nullable=True),
     Index(None, "cluster", "namespace", "kind", "name"),
+    Index(None, "deleted_at", sqlite_where=_GONE, postgresql_where=_GONE),
 )
+"""`images`: names, one a line."""
+
+objects = Table(
+    "objects",
+    metadata,
+    Column("key", String, primary_key=True),
+    _text("cluster"),
+    _text("digest"),
+    Column("body", LargeBinary, nullable=False),
+)
+"""The inventory: the latest object of each resource that is there. `resources` stays narrow without them."""
 
 policies = Table(
     "policies",
@@ -95,9 +124,29 @@ policies = Table(
     Column("findings", JSON, nullable=False, default=list),
     Column("reads", JSON, nullable=False, default=list),
     _text("memo"),
+    _added_text("severity"),
+    _added_text("url"),
+    _added_text("description"),
     _moment("applied_at"),
     _moment("deleted_at", nullable=True),
 )
+
+policy_versions = Table(
+    "policy_versions",
+    metadata,
+    Column("policy_key", String, primary_key=True),
+    Column("digest", String, primary_key=True),
+    _text("cluster"),
+    _text("name"),
+    _text("mode"),
+    _text("title"),
+    _text("error"),
+    Column("body", LargeBinary, nullable=True),
+    _moment("first_applied_at"),
+    _moment("last_applied_at"),
+    Index(None, "last_applied_at"),
+)
+"""Every version of a policy that was seen: what `policy_digest` of a violation speaks of."""
 
 verdicts = Table(
     "verdicts",
@@ -149,6 +198,8 @@ violations = Table(
     _moment("last_seen_at"),
     _moment("resolved_at", nullable=True),
     Column("resolution", String(32), nullable=True),
+    _workload("workload_kind", "kind", "owner_kind"),
+    _workload("workload_name", "name", "owner_name"),
     Index(None, "opened_at", "id"),
     Index(None, "verdict_key", "opened_at"),
 )

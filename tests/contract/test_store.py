@@ -249,7 +249,8 @@ async def test_the_sink_writes_a_log_to_its_end(store: Store) -> None:
             await bus.seal(topic)
         await run_sink(consumer, store, bus.log_id)
     assert {name: len(found) for name, found in (await rows(store)).items()} == {
-        "policies": 1, "resources": 1, "source_errors": 0, "verdicts": 1, "violations": 1,
+        "objects": 1, "policies": 1, "policy_versions": 1, "resources": 1, "source_errors": 0,
+        "verdicts": 1, "violations": 1,
     }  # fmt: skip
 
 
