@@ -68,7 +68,7 @@ def _moment(name: str, *, nullable: bool = False) -> Column[datetime]:
 
 
 def _workload(name: str, own: str, owner: str) -> Column[str]:
-    """Of the root owner, or of the resource that nobody owns. Computed by the database: older releases work."""
+    """Of the root owner, or of a resource without one. The database computes it, for older releases too."""
     which = f"CASE WHEN owner_name = '' THEN {own} ELSE {owner} END"
     return Column(name, Text, Computed(which, persisted=True))  # virtual on SQLite, which can add no other
 
