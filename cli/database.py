@@ -1,12 +1,19 @@
 """`tocsin db`: the schema of the database."""
 
 import sys
+from contextlib import AbstractAsyncContextManager
 
 import migrations
 from pipeline.errors import ExitCode
-from pipeline.settings import load_settings
+from pipeline.settings import Settings, load_settings
 from sink import schema
 from sink.database import connect, parse_url, shown
+from sink.queries.reader import Reader
+
+
+def reader_of(settings: Settings) -> AbstractAsyncContextManager[Reader]:
+    """The database, open for questions."""
+    return Reader.open(settings.db, settings.database_limits)
 
 
 async def upgrade(*, db: str | None) -> ExitCode:

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from cli.database import reader_of
 from cli.invoke import reader_may_leave
 from cli.options import ListFormat, ShowFormat
 from cli.render.fields import write_item
@@ -12,12 +13,11 @@ from cli.render.policies import fields, layout
 from pipeline.errors import ExitCode, UsageError, clip
 from pipeline.settings import load_settings
 from sink.queries.policies import list_policies
-from sink.queries.reader import Reader
 
 
 async def list_(clusters: Sequence[str], output: ListFormat, *, db: str | None) -> ExitCode:
     """Print the policies that are loaded."""
-    async with Reader.open(load_settings(db=db).db) as reader:
+    async with reader_of(load_settings(db=db)) as reader:
         found = await list_policies(reader, clusters)
     with reader_may_leave():
         write_items(iter(found), output, layout(datetime.now(UTC)), sys.stdout)
@@ -29,7 +29,7 @@ async def list_(clusters: Sequence[str], output: ListFormat, *, db: str | None) 
 
 async def show(name: str, clusters: Sequence[str], output: ShowFormat, *, db: str | None) -> ExitCode:
     """Print one policy."""
-    async with Reader.open(load_settings(db=db).db) as reader:
+    async with reader_of(load_settings(db=db)) as reader:
         found = await list_policies(reader, clusters, name)
     if not found:
         raise UsageError(f"no policy {clip(name)!r} is loaded: `tocsin policies list` names those that are")

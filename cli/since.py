@@ -1,25 +1,46 @@
-"""A point in the past as users write it: an age, or a date."""
+"""A point in time as users write it: an age, a day, or a date."""
 
 import re
 from datetime import UTC, datetime, timedelta
 
 from pipeline.errors import UsageError, clip
 
-_AGE = re.compile(r"(\d{1,9})([smhdw])")
+_AGE = re.compile(r"(?:\d{1,9}[smhdw])+")
+_PART = re.compile(r"(\d+)([smhdw])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_DAYS = {"today": 0, "yesterday": 1}
 
 
-def parse_since(text: str, now: datetime) -> datetime:
-    """`30m`, `7d` (before `now`), `2026-03-01` or `2026-03-01T08:00Z`; UTC where no zone is named."""
-    if age := _AGE.fullmatch(text):
+def parse_age(text: str, flag: str) -> timedelta:
+    """`90d`, `1h30m`. Raises UsageError."""
+    if not _AGE.fullmatch(text):
+        raise UsageError(f"{flag} {clip(text)!r}: expected an age such as 30m, 12h, 1d12h or 90d")
+    try:
+        return sum(
+            (timedelta(**{_UNITS[unit]: int(number)}) for number, unit in _PART.findall(text)), timedelta()
+        )
+    except OverflowError:
+        return timedelta.max
+
+
+def parse_time(text: str, now: datetime, flag: str) -> datetime:
+    """`30m`, `1d12h` (before `now`), `yesterday`, `2026-03-01`, `2026-03-01T08:00Z`; UTC without a zone.
+
+    Raises UsageError.
+    """
+    if _AGE.fullmatch(text):
         try:
-            return now - timedelta(**{_UNITS[age[2]]: int(age[1])})
+            return now - parse_age(text, flag)
         except OverflowError:
             return datetime.min.replace(tzinfo=UTC)
+    if text.lower() in _DAYS:
+        midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        return midnight - timedelta(days=_DAYS[text.lower()])
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
         raise UsageError(
-            f"--since {clip(text)!r}: expected an age such as 30m, 12h or 7d, or a date such as 2026-03-01"
+            f"{flag} {clip(text)!r}: expected an age such as 30m, 1d12h or 7d, today, yesterday, "
+            "or a date such as 2026-03-01 or 2026-03-01T08:00Z"
         ) from error
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -53,7 +53,9 @@ async def store_for(settings: Settings, stack: AsyncExitStack) -> "Store":
     """The database, open; a new SQLite file gets its schema."""
     from sink.store import Store  # a scan without a database does not wait for SQLAlchemy
 
-    return await stack.enter_async_context(Store.open(settings.db, create=True))
+    return await stack.enter_async_context(
+        Store.open(settings.db, create=True, limits=settings.database_limits)
+    )
 
 
 async def known_to(store: "Store | None", cluster: str) -> Known:

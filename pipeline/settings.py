@@ -72,6 +72,14 @@ class EvaluatorSettings:
     unmatched_images: UnmatchedImages
 
 
+@dataclass(frozen=True, slots=True)
+class DatabaseLimits:
+    """For whoever writes to or reads from the database, in seconds."""
+
+    lock_timeout: float
+    statement_timeout: float
+
+
 def _state_dir() -> Path:
     return platformdirs.user_state_path("tocsin")
 
@@ -86,6 +94,19 @@ class Settings(BaseSettings):
     db: str = Field(
         default_factory=lambda: f"sqlite:///{_state_dir() / 'tocsin.db'}",
         description="Database URL. One machine needs no server, so SQLite in the user's state directory.",
+    )
+    db_lock_timeout: float = Field(
+        default=10.0,
+        gt=0,
+        description="Seconds to wait for a lock in the database before giving up or retrying.",
+    )
+    db_statement_timeout: float = Field(
+        default=60.0,
+        gt=0,
+        description="Seconds one statement may take on PostgreSQL; ordinary ones take milliseconds.",
+    )
+    poll_interval: float = Field(
+        default=2.0, gt=0, description="Seconds between two looks of `violations list --watch`."
     )
     cluster: str = Field(
         default="manifests",
@@ -221,6 +242,11 @@ class Settings(BaseSettings):
     def cluster_given(self) -> bool:
         """Whether somebody said what the cluster is called."""
         return "cluster" in self.model_fields_set
+
+    @property
+    def database_limits(self) -> DatabaseLimits:
+        """The database's group."""
+        return DatabaseLimits(self.db_lock_timeout, self.db_statement_timeout)
 
     @property
     def source(self) -> SourceSettings:

@@ -12,6 +12,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from pipeline.errors import StoreBusyError, StoreError, UsageError, clip
+from pipeline.settings import DatabaseLimits
 
 _DRIVERS = {
     "sqlite": "sqlite+aiosqlite",
@@ -19,8 +20,8 @@ _DRIVERS = {
     "postgres": "postgresql+psycopg",
 }
 _EXAMPLES = "sqlite:///tocsin.db or postgresql://user@host/tocsin"
-_BUSY_SECONDS = 5
-"""Seconds to wait for another writer of a SQLite file."""
+_BUSY_SECONDS = 5.0
+"""Seconds to wait for another writer of a SQLite file, where nobody says how long."""
 
 
 def parse_url(url: str) -> URL:
@@ -41,11 +42,14 @@ def shown(url: URL) -> str:
 
 
 @asynccontextmanager
-async def connect(url: URL, *, writes: bool) -> AsyncIterator[AsyncEngine]:
-    """An engine for as long as the block runs. `writes`: a transaction takes SQLite's write lock at once."""
-    options: dict[str, Any] = {}
-    if url.get_backend_name() == "sqlite":
-        options["connect_args"] = {"timeout": _BUSY_SECONDS}
+async def connect(
+    url: URL, *, writes: bool, limits: DatabaseLimits | None = None
+) -> AsyncIterator[AsyncEngine]:
+    """An engine for as long as the block runs. `writes`: a transaction takes SQLite's write lock at once.
+
+    `limits`: without them, the server's own.
+    """
+    options: dict[str, Any] = {"connect_args": _connect_arguments(url, limits)}
     with translated(url):
         try:
             engine = create_async_engine(url, **options)
@@ -58,6 +62,17 @@ async def connect(url: URL, *, writes: bool) -> AsyncIterator[AsyncEngine]:
         yield engine
     finally:
         await engine.dispose()
+
+
+def _connect_arguments(url: URL, limits: DatabaseLimits | None) -> dict[str, Any]:
+    if url.get_backend_name() == "sqlite":
+        return {"timeout": limits.lock_timeout if limits else _BUSY_SECONDS}
+    if limits is None:
+        return {}
+    given = url.query.get("options", "")
+    said = [given] if isinstance(given, str) else list(given)  # what the URL says is said last, and wins
+    ours = (("lock_timeout", limits.lock_timeout), ("statement_timeout", limits.statement_timeout))
+    return {"options": " ".join([*(f"-c {name}={seconds * 1000:.0f}ms" for name, seconds in ours), *said])}
 
 
 def _leave_transactions(connection: Any, _: object) -> None:
@@ -89,14 +104,22 @@ def translated(url: URL) -> Iterator[None]:
         yield
     except (SQLAlchemyError, sqlite3.Error, OSError) as error:
         cause = getattr(error, "orig", None) or error
-        kind = StoreBusyError if "locked" in str(cause) else StoreError
+        kind = StoreBusyError if any(sign in str(cause) for sign in _BUSY) else StoreError
         raise kind(f"database {shown(url)}: {_reason(cause)}") from error
+
+
+_BUSY = ("locked", "lock timeout", "deadlock detected")
 
 
 def _reason(cause: BaseException) -> str:
     said = str(cause)
     for sign, reason in (
         ("locked", "locked by another process; is another tocsin writing to it?"),
+        ("lock timeout", "locked by another session; is a migration or a backup going on?"),
+        (
+            "statement timeout",
+            "took too long: ask for less, or raise TOCSIN_DB_STATEMENT_TIMEOUT",
+        ),
         ("readonly", "not writable"),
         ("unable to open", "cannot be opened; does the folder exist, and may you write there?"),
         ("not a database", "the file is not a SQLite database"),

@@ -21,6 +21,7 @@ from pipeline.events import (
     Topic,
     Verdict,
 )
+from pipeline.settings import DatabaseLimits
 from sink import rows
 from sink.database import connect, parse_url, translated
 from sink.fold import fold
@@ -57,9 +58,11 @@ class Store:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, url: str, *, create: bool) -> AsyncIterator[Self]:
+    async def open(
+        cls, url: str, *, create: bool, limits: DatabaseLimits | None = None
+    ) -> AsyncIterator[Self]:
         """Connect, and make sure that the schema is this version's; see `sink.schema.prepare`."""
-        async with connect(parse_url(url), writes=True) as engine:
+        async with connect(parse_url(url), writes=True, limits=limits) as engine:
             await prepare(engine, create=create)
             yield cls(engine)
 
@@ -74,7 +77,7 @@ class Store:
             ]
             await _write_resources(connection, records)
             await _write_policies(connection, records)
-            await _write_verdicts(connection, records)
+            await _write_verdicts(connection, records, self.clock())
             await _write_source_errors(connection, records)
             await self._write_tombstones(connection, records)
             await upsert(connection, offsets, _offset_rows(delivery.positions, written, log_id))
@@ -191,7 +194,7 @@ def _put(found: dict[K, rows.Row], key: K, row: rows.Row, first: str) -> None:
     found[key] = row if earlier is None else {**row, first: earlier[first]}
 
 
-async def _write_verdicts(connection: AsyncConnection, records: Iterable[Record]) -> None:
+async def _write_verdicts(connection: AsyncConnection, records: Iterable[Record], now: datetime) -> None:
     told = [
         (record.key, event, event.data)
         for record, event in _events(records)
@@ -206,7 +209,8 @@ async def _write_verdicts(connection: AsyncConnection, records: Iterable[Record]
     open_ = {row["verdict_key"]: dict(row) for row in (await connection.execute(spans)).mappings()}
     after = fold(told, ids, open_)
     await upsert(connection, verdicts, list(after.verdicts.values()))
-    await upsert(connection, violations, list(after.violations.values()))
+    spans_now = [{**row, "written_at": now} for row in after.violations.values()]
+    await upsert(connection, violations, spans_now)
     if after.ended:
         await connection.execute(delete(verdicts).where(verdicts.c.key.in_(after.ended)))
 

@@ -200,10 +200,18 @@ violations = Table(
     Column("resolution", String(32), nullable=True),
     _workload("workload_kind", "kind", "owner_kind"),
     _workload("workload_name", "name", "owner_name"),
+    _moment("written_at", nullable=True),
     Index(None, "opened_at", "id"),
     Index(None, "verdict_key", "opened_at"),
+    # orders of all violations, and of those that are over
+    Index("ix_violations_resource", "cluster", "namespace", "kind", "name", "policy", "id"),
+    Index("ix_violations_policy", "policy", "cluster", "namespace", "kind", "name", "id"),
+    Index("ix_violations_written", "written_at"),
 )
-"""One row for each span of violation. `images`: names, one a line; `image`: where it is of one image."""
+"""One row for each span of violation. `images`: names, one a line; `image`: where it is of one image.
+
+`written_at`: by the sink's clock, for whoever follows; null where an older release wrote last.
+"""
 
 
 def _open_index(name: str, *columns: str, unique: bool = False) -> Index:
@@ -218,6 +226,22 @@ _open_index("uq_violations_open", "verdict_key", unique=True)
 _open_index("ix_violations_open_time", "opened_at", "id")
 _open_index("ix_violations_open_resource", "cluster", "namespace", "kind", "name", "policy", "id")
 _open_index("ix_violations_open_policy", "policy", "cluster", "namespace", "kind", "name", "id")
+
+# for the default view, and every other grouping: it holds all that they need
+_open_index(
+    "ix_violations_open_workload",
+    *(
+        *("cluster", "namespace", "workload_kind", "workload_name", "policy"),
+        *("opened_at", "last_seen_at", "mode", "id"),
+    ),
+)
+_is_over = violations.c.resolved_at.is_not(None)
+Index(
+    "ix_violations_over",
+    *(violations.c[name] for name in ("resolved_at", "id", "resolution", "opened_at")),
+    sqlite_where=_is_over,
+    postgresql_where=_is_over,
+)
 
 source_errors = Table(
     "source_errors",

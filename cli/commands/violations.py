@@ -4,77 +4,84 @@ from typing import Annotated
 
 import typer
 
+from cli.commands import filters
 from cli.options import PLAIN_HELP, Database, ListFormat, ShowFormat
-from pipeline.events import Mode
-from sink.queries.words import Sort, State
+from sink.queries.words import By, Sort, State
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=PLAIN_HELP, help="Query violations.")
-
-
-def _several(flag: str, help_: str, *short: str, metavar: str = "NAME") -> typer.models.OptionInfo:
-    option: typer.models.OptionInfo = typer.Option(
-        flag, *short, metavar=metavar, help=f"{help_} May be repeated."
-    )
-    return option
 
 
 @app.command("list")
 def list_(
     *,
-    cluster: Annotated[list[str] | None, _several("--cluster", "In this cluster.")] = None,
-    policy: Annotated[list[str] | None, _several("--policy", "Of this policy.")] = None,
-    namespace: Annotated[list[str] | None, _several("--namespace", "In this namespace.", "-n")] = None,
-    kind: Annotated[list[str] | None, _several("--kind", "Of this kind of resource.", metavar="KIND")] = None,
-    mode: Annotated[
-        list[Mode] | None, typer.Option("--mode", help="Of policies in this mode. May be repeated.")
-    ] = None,
-    owner: Annotated[
-        list[str] | None,
-        _several("--owner", "Of this workload: name, or kind/name.", metavar="[KIND/]NAME"),
-    ] = None,
-    image: Annotated[
-        list[str] | None, _several("--image", "With this in an image's name.", metavar="TEXT")
-    ] = None,
-    since: Annotated[
-        str | None,
+    cluster: filters.Cluster = None,
+    policy: filters.Policy = None,
+    namespace: filters.Namespace = None,
+    kind: filters.Kind = None,
+    mode: filters.Modes = None,
+    severity: filters.Severity = None,
+    owner: filters.Owner = None,
+    image: filters.Image = None,
+    since: filters.Since = None,
+    until: filters.Until = None,
+    open_: filters.Open = False,
+    resolved: filters.Resolved = False,
+    all_: filters.All = False,
+    by: Annotated[
+        By | None,
         typer.Option(
-            "--since", metavar="AGE|DATE", help="Opened (with --resolved: resolved) since: 30m, 7d, a date."
+            "--by", help="What a row is about; default: workload in a table of open ones, else resource."
         ),
     ] = None,
-    open_: Annotated[bool, typer.Option("--open", help="Those that are still there (the default).")] = False,
-    resolved: Annotated[bool, typer.Option("--resolved", help="Those that are over.")] = False,
-    all_: Annotated[bool, typer.Option("--all", help="Both.")] = False,
     sort: Annotated[Sort, typer.Option("--sort", help="Order.")] = Sort.NEWEST,
-    limit: Annotated[
-        int | None, typer.Option("--limit", min=1, metavar="N", help="At most so many; all by default.")
-    ] = None,
+    limit: filters.Limit = None,
+    start: filters.Continue = "",
+    watch: Annotated[
+        bool, typer.Option("--watch", "-w", help="Go on, and tell what opens and ends, until Ctrl-C.")
+    ] = False,
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help="Exit with 1 when there is anything to list.")
+    ] = False,
     output: Annotated[ListFormat, typer.Option("--output", "-o", help="Format.")] = ListFormat.TABLE,
     db: Database = None,
 ) -> None:
     """List violations: open ones, newest first, unless asked otherwise.
 
+    A table shows a line for each workload and policy, however many Pods it has;
+    other formats, resolved ones and --by resource show each violation. Filters
+    that name several things may be repeated.
+
     \b
     Examples:
       tocsin violations list
-      tocsin violations list -n shop --mode enforce --since 7d -o wide
+      tocsin violations list -n 'shop,team-*,!team-test' --mode enforce --since 7d -o wide
+      tocsin violations list --by policy --sort count
       tocsin violations list --resolved --policy no-privileged -o json
+      tocsin violations list --watch -o json
+      tocsin violations list --severity high --exit-code -o name
     """
     from cli.invoke import finish
-    from cli.violations import list_ as run
-    from sink.queries.filters import Filter
+    from cli.narrowing import Said
+    from cli.violations import Asked, list_
+    from cli.violations import watch as follow
 
-    state = State.RESOLVED if resolved else State.OPEN
-    filter_ = Filter(
-        state=State.ALL if all_ or (open_ and resolved) else state,
-        clusters=tuple(cluster or ()),
-        policies=tuple(policy or ()),
-        namespaces=tuple(namespace or ()),
-        kinds=tuple(kind or ()),
-        modes=tuple(mode or ()),
-        owners=tuple(owner or ()),
-        images=tuple(image or ()),
+    said = Said(
+        state=_state(open_=open_, resolved=resolved, all_=all_),
+        cluster=tuple(cluster or ()),
+        policy=tuple(policy or ()),
+        namespace=tuple(namespace or ()),
+        kind=tuple(kind or ()),
+        mode=tuple(mode or ()),
+        severity=tuple(severity or ()),
+        owner=tuple(owner or ()),
+        image=tuple(image or ()),
+        since=since,
+        until=until,
     )
-    finish(run(filter_, sort, limit, output, since=since, db=db))
+    asked = Asked(said, sort, limit, start, output)
+    if watch:
+        finish(follow(asked, by, exit_code=exit_code, db=db))
+    finish(list_(asked, by, exit_code=exit_code, db=db))
 
 
 @app.command()
@@ -97,3 +104,109 @@ def show(
     from cli.violations import show as run
 
     finish(run(violation, output, db=db))
+
+
+@app.command()
+def history(
+    *,
+    resource: Annotated[
+        str, typer.Argument(metavar="[RESOURCE]", help="NAME, KIND/NAME or NAMESPACE/KIND/NAME; globs, too.")
+    ] = "",
+    cluster: filters.Cluster = None,
+    policy: filters.Policy = None,
+    namespace: filters.Namespace = None,
+    kind: filters.Kind = None,
+    mode: filters.Modes = None,
+    severity: filters.Severity = None,
+    owner: filters.Owner = None,
+    image: filters.Image = None,
+    since: filters.Since = None,
+    until: filters.Until = None,
+    sort: Annotated[Sort, typer.Option("--sort", help="Order.")] = Sort.NEWEST,
+    limit: filters.Limit = None,
+    start: filters.Continue = "",
+    output: Annotated[ListFormat, typer.Option("--output", "-o", help="Format.")] = ListFormat.TABLE,
+    db: Database = None,
+) -> None:
+    """What a resource or a policy went through: each violation, how long it lasted, and how it ended.
+
+    \b
+    Examples:
+      tocsin violations history shop/Deployment/web
+      tocsin violations history --owner deploy/web --since 30d
+      tocsin violations history --policy no-privileged --sort oldest -o csv
+    """
+    from cli.invoke import finish
+    from cli.narrowing import Said
+    from cli.violations import Asked
+    from cli.violations import history as run
+
+    said = Said(
+        state=State.ALL,
+        resource=resource,
+        cluster=tuple(cluster or ()),
+        policy=tuple(policy or ()),
+        namespace=tuple(namespace or ()),
+        kind=tuple(kind or ()),
+        mode=tuple(mode or ()),
+        severity=tuple(severity or ()),
+        owner=tuple(owner or ()),
+        image=tuple(image or ()),
+        since=since,
+        until=until,
+    )
+    finish(run(Asked(said, sort, limit, start, output), db=db))
+
+
+@app.command()
+def summary(
+    *,
+    cluster: filters.Cluster = None,
+    policy: filters.Policy = None,
+    namespace: filters.Namespace = None,
+    kind: filters.Kind = None,
+    mode: filters.Modes = None,
+    severity: filters.Severity = None,
+    owner: filters.Owner = None,
+    image: filters.Image = None,
+    since: Annotated[
+        str, typer.Option("--since", metavar="TIME", help="Begin of the period: 24h, 7d, a date.")
+    ] = "7d",
+    top: Annotated[
+        int, typer.Option("--top", min=1, metavar="N", help="Names in each list of the table.")
+    ] = 10,
+    output: Annotated[ShowFormat, typer.Option("--output", "-o", help="Format.")] = ShowFormat.TABLE,
+    db: Database = None,
+) -> None:
+    """How many violations there are, of what, and whether it gets better.
+
+    Compares the period with the one of the same length before it.
+
+    \b
+    Examples:
+      tocsin violations summary
+      tocsin violations summary -n shop --since 30d
+      tocsin violations summary --severity high -o json
+    """
+    from cli.invoke import finish
+    from cli.narrowing import Said
+    from cli.violations import summary as run
+
+    said = Said(
+        state=State.ALL,
+        cluster=tuple(cluster or ()),
+        policy=tuple(policy or ()),
+        namespace=tuple(namespace or ()),
+        kind=tuple(kind or ()),
+        mode=tuple(mode or ()),
+        severity=tuple(severity or ()),
+        owner=tuple(owner or ()),
+        image=tuple(image or ()),
+    )
+    finish(run(said, since, top, output, db=db))
+
+
+def _state(*, open_: bool, resolved: bool, all_: bool) -> State:
+    if all_ or (open_ and resolved):
+        return State.ALL
+    return State.RESOLVED if resolved else State.OPEN

@@ -48,14 +48,43 @@ def write_columns(columns: Sequence[Column], rows: Iterable[Row], out: TextIO, *
 
 
 def _write_plain(columns: Sequence[Column], cells: Sequence[Row], out: TextIO) -> None:
+    headers = [column.header for column in columns]
+    widths = _widths([headers, *cells])
+    out.writelines(_line(row, widths) for row in (headers, *cells))
+
+
+def _widths(rows: Sequence[Row]) -> list[int]:
     from rich.cells import cell_len
 
-    headers = [column.header for column in columns]
-    widths = [max(map(cell_len, texts)) for texts in zip(headers, *cells, strict=True)]
+    widths = [max(map(cell_len, texts)) for texts in zip(*rows, strict=True)]
     widths[-1] = 0  # nothing follows the last column, so it needs no padding
-    for row in (headers, *cells):
-        padded = (text + " " * (width - cell_len(text)) for text, width in zip(row, widths, strict=True))
-        out.write(_GAP.join(padded) + "\n")
+    return widths
+
+
+def _line(row: Row, widths: Sequence[int]) -> str:
+    from rich.cells import cell_len
+
+    padded = (text + " " * (width - cell_len(text)) for text, width in zip(row, widths, strict=True))
+    return _GAP.join(padded) + "\n"
+
+
+class Live:
+    """A table that grows: as wide as its first rows, plain also on a terminal, as `kubectl get --watch`."""
+
+    def __init__(self, columns: Sequence[Column], rows: Iterable[Row], out: TextIO, *, wide: bool) -> None:
+        self._shown = [index for index, column in enumerate(columns) if wide or not column.wide]
+        self._out = out
+        headers = [columns[index].header for index in self._shown]
+        cells = [self._cells(row) for row in rows]
+        self._widths = _widths([headers, *cells])
+        out.writelines(_line(row, self._widths) for row in (headers, *cells))
+
+    def write(self, row: Row) -> None:
+        """One more row; a cell that is too wide shifts the rest of its line."""
+        self._out.write(_line(self._cells(row), self._widths))
+
+    def _cells(self, row: Row) -> Row:
+        return [printable(row[index]) or NONE for index in self._shown]
 
 
 def _write_rich(columns: Sequence[Column], cells: Sequence[Row], out: TextIO) -> None:

@@ -1,7 +1,7 @@
 """JSON of any size: indented, UTF-8, long lists written item by item."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TextIO
 
 import msgspec
 
@@ -26,6 +26,11 @@ def stream(value: Any, out: BinaryIO) -> None:
     """
     _stream(value, out, b"\n")
     out.write(b"\n")
+
+
+def write_line(value: Any, out: TextIO) -> None:
+    """Write a value as JSON on one line."""
+    out.write(msgspec.json.encode(value).decode() + "\n")
 
 
 def _stream(value: Any, out: BinaryIO, newline: bytes) -> None:

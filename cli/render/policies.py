@@ -83,6 +83,9 @@ def fields(policy: Policy, now: datetime) -> Iterator[Field]:
     """A page about one policy."""
     yield "Policy", policy.name
     yield "Title", policy.title
+    yield "Severity", policy.severity or ""
+    yield "About", policy.description or ""
+    yield "Link", policy.url or ""
     yield "Cluster", policy.cluster
     yield "Mode", policy.mode
     yield "File", policy.file or ""

@@ -10,11 +10,11 @@ from cli.render.columns import Column, Row, age
 from cli.render.fields import Field
 from cli.render.items import Layout
 from cli.render.text import counted
-from sink.queries.model import Policy, Violation
+from sink.queries.model import Detail, Policy, Violation
 
-_MODES = {"enforce": "bold red", "warn": "yellow"}
+MODES = {"enforce": "bold red", "warn": "yellow"}
 
-_SHORT = 8
+SHORT = 8
 """Characters of an id in tables: enough for `show`, and room for the message."""
 
 _COLUMNS = (
@@ -26,14 +26,14 @@ _COLUMNS = (
     Column("NAME", wraps=True),
     Column("OWNER", wraps=True, wide=True),
     Column("POLICY", wraps=True),
-    Column("MODE", styles=_MODES),
+    Column("MODE", styles=MODES),
     Column("AGE"),
 )
 _ENDS = (Column("RESOLVED"), Column("RESOLUTION"))
 _TAIL = (Column("IMAGES", wraps=True, wide=True), Column("FILE", wraps=True, wide=True))
 _MESSAGE = (Column("MESSAGE", wraps=True),)
 
-_FIELDS = tuple(
+FIELDS = tuple(
     map(
         Column,
         (
@@ -53,13 +53,22 @@ def layout(now: datetime, *, with_resolved: bool) -> Layout[Violation]:
         over = _end(violation, now) if with_resolved else ()
         return (*_start(violation, now), *over, *_rest(violation))
 
-    return Layout((*_COLUMNS, *ends, *_TAIL, *_MESSAGE), row, _FIELDS, _record, lambda each: each.id)
+    return Layout((*_COLUMNS, *ends, *_TAIL, *_MESSAGE), row, FIELDS, record, lambda each: each.id)
+
+
+CHANGES = (Column("CHANGE"), *_COLUMNS, *_TAIL, *_MESSAGE)
+"""Of a list that goes on."""
+
+
+def change(violation: Violation, now: datetime) -> Row:
+    """A row of `CHANGES`: `open`, or how it ended."""
+    return (violation.resolution or "open", *_start(violation, now), *_rest(violation))
 
 
 def _start(violation: Violation, now: datetime) -> Row:
     resource = violation.resource
     return (
-        violation.id[:_SHORT],
+        violation.id[:SHORT],
         violation.id,
         violation.cluster,
         resource.namespace,
@@ -81,7 +90,8 @@ def _rest(violation: Violation) -> Row:
     return (", ".join(violation.images), violation.file or "", said(violation))
 
 
-def _record(violation: Violation) -> Row:
+def record(violation: Violation) -> Row:
+    """A CSV record under `FIELDS`."""
     resource, owner = violation.resource, violation.owner
     moments = (violation.opened_at, violation.last_seen_at, violation.resolved_at)
     return (
@@ -112,7 +122,7 @@ def subject(violation: Violation) -> str:
     return "/".join(filter(None, (resource.namespace, resource.kind, resource.name)))
 
 
-def fields(violation: Violation, policy: Policy | None, earlier: int, now: datetime) -> Iterator[Field]:
+def fields(violation: Detail, policy: Policy | None, now: datetime) -> Iterator[Field]:
     """A page about one violation, with what to do next. `policy`: as it is loaded now, if it is."""
     yield "Violation", violation.id
     yield "Resource", f"{subject(violation)} ({violation.resource.api_version})"
@@ -120,6 +130,9 @@ def fields(violation: Violation, policy: Policy | None, earlier: int, now: datet
     yield "Cluster", violation.cluster
     yield "File", violation.file or ""
     yield "Policy", violation.policy + (f": {violation.policy_title}" if violation.policy_title else "")
+    yield "Severity", violation.severity or ""
+    yield "About", violation.policy_description or ""
+    yield "Link", violation.policy_url or ""
     yield "Mode", violation.mode
     yield "Outcome", violation.outcome
     yield "Message", violation.message
@@ -131,8 +144,7 @@ def fields(violation: Violation, policy: Policy | None, earlier: int, now: datet
     yield "Last verdict", _moment(violation.last_seen_at, now)
     if violation.resolved_at:
         yield "Resolved", f"{_moment(violation.resolved_at, now)}: {_HOW[violation.resolution or '']}"
-    if earlier:
-        yield "Before", f"violated the same policy {counted(earlier, 'time')} before"
+    yield "Before", list(_before(violation, now))
     yield "Next", list(_next(violation, policy))
 
 
@@ -145,6 +157,17 @@ _HOW = {
     "waived": "waived",
     "": "over",
 }
+
+
+def _before(violation: Detail, now: datetime) -> Iterator[str]:
+    for span in violation.earlier:
+        ended = (
+            f"{span.resolution} after {age(span.resolved_at - span.opened_at)}" if span.resolved_at else ""
+        )
+        yield f"{span.id[:SHORT]}: opened {_moment(span.opened_at, now)}, {ended}"
+    more = violation.times - 1 - len(violation.earlier)
+    if more > 0:
+        yield f"and {counted(more, 'time')} more: tocsin violations history {quote(subject(violation))}"
 
 
 def _moment(moment: datetime, now: datetime) -> str:

@@ -1,40 +1,70 @@
-"""Which violations a query is about, and in which order. Pure: builds SQL, runs none."""
+"""Which violations a query is about. Pure: builds SQL, runs none."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, assert_never
+from typing import assert_never
 
-from sqlalchemy import ColumnElement, and_, func, literal, or_, tuple_
+from sqlalchemy import ColumnElement, func, or_, select, tuple_
 
-from sink.queries.words import Sort, State
-from sink.tables import violations
+from sink.queries.terms import Term, any_of, equals, named, path
+from sink.queries.words import State
+from sink.tables import policies, violations
 
 _COLUMNS = violations.c
+_KIND = func.lower(_COLUMNS.kind)
+_WORKLOAD_KIND = func.lower(_COLUMNS.workload_kind)
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Each field narrows; several values of one field are alternatives."""
+    """Each field narrows; several terms of one field are alternatives, less those that are negated."""
 
     state: State = State.OPEN
-    clusters: tuple[str, ...] = ()
-    policies: tuple[str, ...] = ()
-    namespaces: tuple[str, ...] = ()
-    kinds: tuple[str, ...] = ()
+    clusters: tuple[Term, ...] = ()
+    policies: tuple[Term, ...] = ()
+    namespaces: tuple[Term, ...] = ()
+    kinds: tuple[Term, ...] = ()
     """In any case."""
+    names: tuple[Term, ...] = ()
     modes: tuple[str, ...] = ()
-    owners: tuple[str, ...] = ()
-    """`name` or `kind/name`; a resource that nobody owns counts as its own owner."""
-    images: tuple[str, ...] = ()
+    severities: tuple[Term, ...] = ()
+    """Of the policy as it is loaded now, in any case."""
+    owners: tuple[Term, ...] = ()
+    """`name` or `kind/name` of a workload; a resource that nobody owns is its own."""
+    images: tuple[Term, ...] = ()
     """Parts of image names, in any case."""
     since: datetime | None = None
-    """Opened since then; of resolved ones: resolved since then."""
+    """Opened then or later; of resolved ones: resolved."""
+    until: datetime | None = None
+    """Opened before then; of resolved ones: resolved."""
 
 
 def conditions(wanted: Filter) -> Iterator[ColumnElement[bool]]:
     """The filter as SQL."""
-    match wanted.state:
+    yield from _state(wanted.state)
+    for column, names in (
+        (_COLUMNS.cluster, wanted.clusters),
+        (_COLUMNS.policy, wanted.policies),
+        (_COLUMNS.namespace, wanted.namespaces),
+        (_COLUMNS.name, wanted.names),
+        (_KIND, _lower(wanted.kinds)),
+    ):
+        yield from named(column, names)
+    if wanted.modes:
+        yield _COLUMNS.mode.in_(wanted.modes)
+    yield from any_of(wanted.owners, lambda term: path(_WORKLOAD_KIND, _COLUMNS.workload_name, term))
+    yield from any_of(_lower(wanted.severities), _is_severe)
+    yield from any_of(_lower(wanted.images), _has_image)
+    moment = _COLUMNS.resolved_at if wanted.state is State.RESOLVED else _COLUMNS.opened_at
+    if wanted.since is not None:
+        yield moment >= wanted.since
+    if wanted.until is not None:
+        yield moment < wanted.until
+
+
+def _state(state: State) -> Iterator[ColumnElement[bool]]:
+    match state:
         case State.OPEN:
             yield _COLUMNS.resolved_at.is_(None)
         case State.RESOLVED:
@@ -42,71 +72,18 @@ def conditions(wanted: Filter) -> Iterator[ColumnElement[bool]]:
         case State.ALL:
             pass
         case _:
-            assert_never(wanted.state)
-    for column, values in (
-        (_COLUMNS.cluster, wanted.clusters),
-        (_COLUMNS.policy, wanted.policies),
-        (_COLUMNS.namespace, wanted.namespaces),
-        (_COLUMNS.mode, wanted.modes),
-    ):
-        if values:
-            yield column.in_(values)
-    if wanted.kinds:
-        yield func.lower(_COLUMNS.kind).in_([kind.lower() for kind in wanted.kinds])
-    if wanted.owners:
-        yield or_(*map(_is_owned_by, wanted.owners))
-    if wanted.images:
-        yield or_(*map(_has_image, wanted.images))
-    if wanted.since is not None:
-        moment = _COLUMNS.resolved_at if wanted.state is State.RESOLVED else _COLUMNS.opened_at
-        yield moment >= wanted.since
+            assert_never(state)
 
 
-def _is_owned_by(owner: str) -> ColumnElement[bool]:
-    kind, _, name = owner.rpartition("/")
-    return or_(
-        and_(_COLUMNS.owner_name == name, *_is_kind(_COLUMNS.owner_kind, kind)),
-        and_(_COLUMNS.owner_name == "", _COLUMNS.name == name, *_is_kind(_COLUMNS.kind, kind)),
-    )
+def _lower(wanted: tuple[Term, ...]) -> tuple[Term, ...]:
+    return tuple(Term(term.text.lower(), term.negated) for term in wanted)
 
 
-def _is_kind(column: ColumnElement[str], kind: str) -> list[ColumnElement[bool]]:
-    return [func.lower(column) == kind.lower()] if kind else []
+def _is_severe(term: Term) -> ColumnElement[bool]:
+    found = select(policies.c.cluster, policies.c.name).where(equals(func.lower(policies.c.severity), term))
+    return tuple_(_COLUMNS.cluster, _COLUMNS.policy).in_(found)
 
 
-def _has_image(part: str) -> ColumnElement[bool]:
-    return or_(
-        _COLUMNS.images.icontains(part, autoescape=True), _COLUMNS.image.icontains(part, autoescape=True)
-    )
-
-
-_ORDERS: dict[Sort, tuple[tuple[str, ...], bool]] = {
-    Sort.NEWEST: (("opened_at", "id"), True),
-    Sort.OLDEST: (("opened_at", "id"), False),
-    Sort.RESOURCE: (("cluster", "namespace", "kind", "name", "policy", "id"), False),
-    Sort.POLICY: (("policy", "cluster", "namespace", "kind", "name", "id"), False),
-}
-"""Columns, all in one direction (so that rows compare as tuples), and whether downwards.
-
-Each ends with the id, so that a page begins exactly where the last one ended.
-"""
-
-
-def order(sort: Sort) -> list[ColumnElement[Any]]:
-    """What to order by."""
-    names, downwards = _ORDERS[sort]
-    return [_COLUMNS[name].desc() if downwards else _COLUMNS[name].asc() for name in names]
-
-
-def key_of(sort: Sort, row: Any) -> tuple[Any, ...]:
-    """Where a row is in the order."""
-    return tuple(row[name] for name in _ORDERS[sort][0])
-
-
-def after(sort: Sort, key: tuple[Any, ...]) -> ColumnElement[bool]:
-    """Rows that come later in the order than `key`."""
-    names, downwards = _ORDERS[sort]
-    columns = [_COLUMNS[name] for name in names]
-    here = tuple_(*columns)
-    there = tuple_(*(literal(value, column.type) for value, column in zip(key, columns, strict=True)))
-    return here < there if downwards else here > there
+def _has_image(term: Term) -> ColumnElement[bool]:
+    part = Term(f"*{term.text}*")
+    return or_(equals(func.lower(_COLUMNS.images), part), equals(func.lower(_COLUMNS.image), part))

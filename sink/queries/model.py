@@ -52,6 +52,98 @@ class Violation(Item, frozen=True):
     resolution: str | None
 
 
+class Span(Item, frozen=True):
+    """One time that a resource violated a policy."""
+
+    id: str
+    opened_at: datetime
+    resolved_at: datetime | None
+    resolution: str | None
+
+
+class Detail(Violation, frozen=True):
+    """A violation with what there is to know of its policy, and the other times."""
+
+    severity: str | None
+    policy_url: str | None
+    policy_description: str | None
+    times: int
+    """How many spans there are of it, this one among them."""
+    earlier: tuple[Span, ...]
+    """The latest of those before this one, newest first."""
+
+
+class Occurrence(Violation, frozen=True):
+    """A violation as a part of a history."""
+
+    occurrence: int
+    """The how many-eth time of this resource (or image) under this policy, from 1."""
+    duration_seconds: float | None
+    """From opened to resolved; null while it is open."""
+
+
+class Group(Item, frozen=True):
+    """Violations under one heading. What the heading does not name is null."""
+
+    cluster: str
+    namespace: str | None
+    workload: Owner | None
+    policy: str | None
+    policy_title: str | None
+    severity: str | None
+    mode: str
+    """The strictest: enforce where any of them is."""
+    violations: int
+    workloads: int
+    """Root owners, and resources that nobody owns."""
+    policies: int
+    oldest_opened_at: datetime
+    newest_opened_at: datetime
+    last_seen_at: datetime
+    example: str
+    """The id of one of them."""
+    message: str
+    """What the policy said of the example."""
+
+
+class Count(Item, frozen=True):
+    """Open violations under one heading."""
+
+    name: str
+    violations: int
+    enforce: int
+    """How many of them are of policies in mode enforce."""
+
+
+class Period(Item, frozen=True):
+    """What happened from `since` to `until`, the end not among it."""
+
+    since: datetime
+    until: datetime
+    opened: int
+    resolved: int
+    resolutions: dict[str, int]
+    """How those that were resolved came to their end."""
+    mean_seconds_to_fix: float | None
+    """From opened to resolved, of those that were fixed; null where none was."""
+    open_at_end: int
+
+
+class Summary(Item, frozen=True):
+    """How things stand, and whether they get better."""
+
+    open: int
+    enforce: int
+    policies: tuple[Count, ...]
+    """The most violated first, as in the other lists."""
+    namespaces: tuple[Count, ...]
+    severities: tuple[Count, ...]
+    modes: tuple[Count, ...]
+    period: Period
+    before: Period
+    """The period of the same length before."""
+
+
 class Policy(Item, frozen=True):
     """A policy that is loaded, valid or not."""
 
@@ -60,6 +152,9 @@ class Policy(Item, frozen=True):
     mode: str
     """Empty while no evaluator has looked at the policy."""
     title: str
+    severity: str | None
+    url: str | None
+    description: str | None
     file: str | None
     digest: str
     engine: str | None

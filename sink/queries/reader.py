@@ -8,6 +8,7 @@ from typing import Self, TypeVar
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from pipeline.settings import DatabaseLimits
 from sink.database import connect, parse_url, translated
 from sink.schema import prepare
 
@@ -22,9 +23,9 @@ class Reader:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, url: str) -> AsyncIterator[Self]:
+    async def open(cls, url: str, limits: DatabaseLimits | None = None) -> AsyncIterator[Self]:
         """Connect. Raises StoreError where there is no database, or none of this version."""
-        async with connect(parse_url(url), writes=False) as engine:
+        async with connect(parse_url(url), writes=False, limits=limits) as engine:
             await prepare(engine, create=False)
             yield cls(engine)
 

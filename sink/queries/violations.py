@@ -1,25 +1,29 @@
-"""Violations, by filter and by id."""
+"""Violations one by one: lists by filter, pages about one."""
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
-from sqlalchemy import func, select
-from sqlalchemy.engine import Connection, RowMapping
+from sqlalchemy import Select, func, select
+from sqlalchemy.engine import Connection
 
-from sink.database import translated
-from sink.queries.filters import Filter, after, conditions, key_of, order
-from sink.queries.model import Owner, Resource, Violation
+from sink.queries import orders
+from sink.queries.filters import Filter, conditions
+from sink.queries.model import Detail, Occurrence, Policy, Span, Violation
 from sink.queries.reader import Reader
+from sink.queries.reading import attributes, page, violation
 from sink.queries.words import Sort
 from sink.tables import violations
 
 T = TypeVar("T")
 
-_PAGE = 1000
+PAGE = 1000
 """Rows in one query: a slow reader of the output holds no snapshot of the database between two."""
 
 _CANDIDATES = 5
 """Of a prefix that is not unambiguous, to show."""
+
+_EARLIER = 5
+"""Earlier spans on the page of a violation: `history` has all."""
 
 
 async def list_violations(
@@ -28,70 +32,123 @@ async def list_violations(
     sort: Sort,
     limit: int | None,
     into: Callable[[Iterator[Violation]], T],
-    page: int = _PAGE,
-) -> T:
-    """Hand the violations to `into`, at most `limit`, one after the other as it asks for them."""
-    return await reader.run(lambda connection: into(_rows(connection, wanted, sort, limit, page)))
+    size: int = PAGE,
+    start: str = "",
+) -> tuple[T, str]:
+    """Hand the violations to `into`, at most `limit`, one after the other as it asks for them.
+
+    Returns its answer, and the token to go on with where there are more. `start`: such a token.
+    """
+    listing = _Listing(wanted, sort, start)
+    answer = await reader.run(lambda connection: into(listing.rows(connection, limit, size)))
+    return answer, listing.rest
 
 
-def _rows(
-    connection: Connection, wanted: Filter, sort: Sort, limit: int | None, page: int
-) -> Iterator[Violation]:
-    query = select(violations).where(*conditions(wanted)).order_by(*order(sort))
-    left = limit
-    last: tuple[Any, ...] | None = None
-    while left is None or left > 0:
-        size = page if left is None else min(page, left)
-        rows = _page(connection, query if last is None else query.where(after(sort, last)), size)
-        yield from map(_violation, rows)
-        if len(rows) < size:
-            return
-        last = key_of(sort, rows[-1])
-        left = None if left is None else left - size
+class _Listing:
+    """One run through a list, and where it ended."""
+
+    def __init__(self, wanted: Filter, sort: Sort, start: str) -> None:
+        self._columns, self._downwards = orders.columns(sort, wanted.state)
+        self._about = (sort.value, wanted.state.value)
+        by = orders.order(self._columns, downwards=self._downwards)
+        self._query = select(violations).where(*conditions(wanted)).order_by(*by)
+        self._start = orders.key_of(start, self._about, self._columns) if start else None
+        self.rest = ""
+
+    def rows(self, connection: Connection, limit: int | None, size: int) -> Iterator[Violation]:
+        left, last = limit, self._start
+        while left is None or left > 0:
+            asked = size if left is None else min(size, left)
+            found = page(connection, self._after(last).limit(asked + 1))  # one more: is this the end?
+            yield from map(violation, found[:asked])
+            if len(found) <= asked:
+                return
+            last = tuple(found[asked - 1][column.name] for column in self._columns)
+            left = None if left is None else left - asked
+        if last is not None:
+            self.rest = orders.token(self._about, last)
+
+    def _after(self, last: orders.Key | None) -> Select[tuple[object, ...]]:
+        if last is None:
+            return self._query
+        return self._query.where(orders.after(self._columns, last, downwards=self._downwards))
 
 
-def _page(connection: Connection, query: Any, size: int) -> Sequence[RowMapping]:
-    with translated(connection.engine.url), connection.begin():
-        return connection.execute(query.limit(size)).mappings().all()
+async def list_history(
+    reader: Reader,
+    wanted: Filter,
+    sort: Sort,
+    limit: int | None,
+    into: Callable[[Iterator[Occurrence]], T],
+    size: int = PAGE,
+    start: str = "",
+) -> tuple[T, str]:
+    """As `list_violations`, each with the how many-eth time it is."""
+    listing = _Listing(wanted, sort, start)
+
+    def run(connection: Connection) -> T:
+        return into(_occurrences(connection, listing.rows(connection, limit, size), size))
+
+    return await reader.run(run), listing.rest
+
+
+def _occurrences(connection: Connection, found: Iterator[Violation], size: int) -> Iterator[Occurrence]:
+    before = violations.alias()
+    same = (before.c.verdict_key == violations.c.verdict_key) & (before.c.opened_at < violations.c.opened_at)
+    earlier = select(func.count()).where(same).scalar_subquery().label("earlier")
+    batch: list[Violation] = []
+
+    def counted() -> Iterator[Occurrence]:
+        ids = [each.id for each in batch]
+        query = select(violations.c.id, earlier).where(violations.c.id.in_(ids))
+        numbers = {row["id"]: row["earlier"] for row in page(connection, query)}
+        # what was pruned in between has no number any more, and was the first of those that are left
+        yield from (_occurrence(each, numbers.get(each.id, 0) + 1) for each in batch)
+        batch.clear()
+
+    for each in found:
+        batch.append(each)
+        if len(batch) == min(size, PAGE):
+            yield from counted()
+    if batch:
+        yield from counted()
+
+
+def _occurrence(each: Violation, number: int) -> Occurrence:
+    known = {name: getattr(each, name) for name in Violation.__struct_fields__}
+    lasted = (each.resolved_at - each.opened_at).total_seconds() if each.resolved_at else None
+    return Occurrence(**known, occurrence=number, duration_seconds=lasted)
 
 
 async def find_violations(reader: Reader, prefix: str) -> list[Violation]:
     """Those whose id begins so; no more than a user wants to choose among."""
-    found = violations.c.id.startswith(prefix, autoescape=True)
-    query = select(violations).where(found).order_by(violations.c.id)
-    rows = await reader.run(lambda connection: _page(connection, query, _CANDIDATES))
-    return [_violation(row) for row in rows]
+    found = (violations.c.id >= prefix) & (violations.c.id < f"{prefix}g")  # ids are hexadecimal
+    query = select(violations).where(found).order_by(violations.c.id).limit(_CANDIDATES)
+    return list(map(violation, await reader.run(lambda connection: page(connection, query))))
 
 
-async def earlier_spans(reader: Reader, violation: Violation) -> int:
-    """How many times the same resource violated the same policy before."""
-    same = select(violations.c.verdict_key).where(violations.c.id == violation.id).scalar_subquery()
-    before = (violations.c.verdict_key == same) & (violations.c.opened_at < violation.opened_at)
-    query = select(func.count().label("count")).select_from(violations).where(before)
-    (row,) = await reader.run(lambda connection: _page(connection, query, 1))
-    return int(row["count"])
+async def detail(reader: Reader, found: Violation, policy: Policy | None) -> Detail:
+    """A violation with its policy, as it is loaded now if it is, and with its earlier spans."""
+    key = select(violations.c.verdict_key).where(violations.c.id == found.id).scalar_subquery()
+    same = violations.c.verdict_key == key
+    whole = select(violations).where(violations.c.id == found.id)
+    earlier = select(violations).where(same, violations.c.opened_at < found.opened_at)
+    earlier = earlier.order_by(violations.c.opened_at.desc(), violations.c.id).limit(_EARLIER)
+    times = select(func.count().label("times")).select_from(violations).where(same)
 
+    def run(connection: Connection) -> Detail:
+        (row,) = page(connection, whole)
+        (count,) = page(connection, times)
+        return Detail(
+            **attributes(row),
+            severity=policy.severity if policy else None,
+            policy_url=policy.url if policy else None,
+            policy_description=policy.description if policy else None,
+            times=count["times"],
+            earlier=tuple(
+                Span(**{name: each[name] for name in ("id", "opened_at", "resolved_at", "resolution")})
+                for each in page(connection, earlier)
+            ),
+        )
 
-def _violation(row: RowMapping) -> Violation:
-    return Violation(
-        id=row["id"],
-        cluster=row["cluster"],
-        resource=Resource(
-            api_version=row["api_version"], kind=row["kind"], namespace=row["namespace"], name=row["name"]
-        ),
-        owner=Owner(kind=row["owner_kind"], name=row["owner_name"]) if row["owner_name"] else None,
-        policy=row["policy"],
-        policy_title=row["title"],
-        mode=row["mode"],
-        outcome=row["outcome"],
-        message=row["message"],
-        warning=row["warning"],
-        images=tuple(row["images"].split("\n")) if row["images"] else (),
-        image=row["image"] or None,
-        file=row["file"] or None,
-        explanation=row["explanation"],
-        opened_at=row["opened_at"],
-        last_seen_at=row["last_seen_at"],
-        resolved_at=row["resolved_at"],
-        resolution=row["resolution"],
-    )
+    return await reader.run(run)

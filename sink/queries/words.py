@@ -12,9 +12,22 @@ class State(StrEnum):
 
 
 class Sort(StrEnum):
-    """Orders of violations."""
+    """Orders of violations, and of groups of them."""
 
     NEWEST = "newest"
     OLDEST = "oldest"
     RESOURCE = "resource"
     POLICY = "policy"
+    COUNT = "count"
+    """Of groups only: the largest first."""
+
+
+class By(StrEnum):
+    """What one row of a list is about."""
+
+    WORKLOAD = "workload"
+    """A policy that a root owner violates, with all that it owns."""
+    RESOURCE = "resource"
+    """A violation by itself."""
+    POLICY = "policy"
+    NAMESPACE = "namespace"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import insert
 
-from pipeline.errors import StoreError
+from pipeline.errors import StoreError, UsageError
 from pipeline.events import Mode, Outcome, ResourceRef, Verdict
 from sink import schema
 from sink.database import connect, parse_url
@@ -19,7 +19,8 @@ from sink.queries.filters import Filter
 from sink.queries.model import Owner, Violation
 from sink.queries.policies import list_policies
 from sink.queries.reader import Reader
-from sink.queries.violations import earlier_spans, find_violations, list_violations
+from sink.queries.terms import terms
+from sink.queries.violations import detail, find_violations, list_history, list_violations
 from sink.queries.words import Sort, State
 from sink.rows import resolved, verdict_row, violation_row
 from sink.tables import policies, verdicts, violations
@@ -53,11 +54,19 @@ async def put(reader: Reader, *found: Verdict, resolution: str = "") -> list[dic
 async def ask(
     reader: Reader, wanted: Filter, sort: Sort = Sort.RESOURCE, limit: int | None = None, page: int = 500
 ) -> list[Violation]:
-    return await list_violations(reader, wanted, sort, limit, list, page)
+    found, _ = await list_violations(reader, wanted, sort, limit, list, page)
+    return found
 
 
 async def names(reader: Reader, **wanted: Any) -> list[str]:
-    return [each.resource.name for each in await ask(reader, Filter(**wanted))]
+    return [each.resource.name for each in await ask(reader, narrowed(**wanted))]
+
+
+def narrowed(**wanted: Any) -> Filter:
+    """A filter, its names as users write them."""
+    plain = ("state", "modes", "since", "until")
+    found: dict[str, Any] = {name: each if name in plain else terms(each) for name, each in wanted.items()}
+    return Filter(**found)
 
 
 async def test_a_violation_is_read_as_it_was_written(reader: Reader) -> None:
@@ -83,12 +92,27 @@ async def test_a_violation_is_read_as_it_was_written(reader: Reader) -> None:
         ({"owners": ("web",)}, []),
         ({"owners": ("api",)}, ["api"]),
         ({"owners": ("deployment/front",)}, ["web"]),
-        ({"owners": ("front", "StatefulSet/db")}, ["db", "web"]),
-        ({"owners": ("Job/front",)}, []),
+        ({"owners": ("front", "statefulset/db")}, ["db", "web"]),
+        ({"owners": ("job/front",)}, []),
+        ({"owners": ("f*", "statefulset/?b")}, ["db", "web"]),
+        ({"owners": ("*", "!api")}, ["db", "web"]),
         ({"images": ("POSTGRES",)}, ["db"]),
         ({"images": ("nginx", "example.com/")}, ["api", "web"]),
         ({"images": ("ngin_",)}, []),
         ({"images": ("%",)}, []),
+        ({"images": ("nginx:*", "!alpine")}, ["web"]),
+        ({"images": ("example.com/*@sha256",)}, ["api"]),
+        ({"namespaces": ("shop,data",)}, ["db", "web"]),
+        ({"namespaces": ("!shop",)}, ["api", "db"]),
+        ({"namespaces": ("*a*", "!back")}, ["db"]),
+        ({"namespaces": ("%", "sh_p", "Shop", "[s]hop", "SHO*")}, []),
+        ({"namespaces": ("s?op", "b??k")}, ["api", "web"]),
+        ({"kinds": ("stateful*",)}, ["db"]),
+        ({"names": ("w*",)}, ["web"]),
+        ({"policies": ("no-*", "!no-root")}, ["db"]),
+        ({"until": START + timedelta(hours=1)}, ["api"]),
+        ({"severities": ("HIGH",)}, ["db"]),
+        ({"severities": ("!high",)}, ["api", "web"]),
         ({"since": START + timedelta(hours=1)}, ["db", "web"]),
         ({"policies": ("no-root",), "namespaces": ("shop", "data")}, ["web"]),
         ({"policies": ("x' OR 1=1 --",)}, []),
@@ -105,6 +129,9 @@ async def test_each_filter_narrows(reader: Reader, wanted: dict[str, Any], expec
         ),
         verdict(name="api", cluster="test", namespace="back", images=("example.com/api@sha256:0",)),
     )  # fmt: skip
+    async with reader.engine.begin() as connection:
+        await connection.execute(insert(policies), policy_row("no-latest", severity="high"))
+        await connection.execute(insert(policies), policy_row("no-root", "test", severity="low"))
     assert sorted(await names(reader, **wanted)) == expected
 
 
@@ -137,7 +164,7 @@ ORDERS: dict[Sort, Callable[[Violation], Any]] = {
 }
 
 
-@pytest.mark.parametrize("sort", Sort)
+@pytest.mark.parametrize("sort", ORDERS)
 @pytest.mark.parametrize("page", [1, 5, 24])
 async def test_pages_of_any_size_give_each_violation_once_and_in_order(
     reader: Reader, sort: Sort, page: int
@@ -166,14 +193,67 @@ async def test_an_id_is_found_by_its_first_characters(reader: Reader) -> None:
     assert await find_violations(reader, "%") == await find_violations(reader, "_" * 16) == []
 
 
-async def test_how_often_it_was_violated_before_is_counted(reader: Reader) -> None:
-    for minute in range(3):
+async def test_a_page_about_a_violation_has_its_policy_and_the_times_before(reader: Reader) -> None:
+    for minute in range(7):
         await put(reader, verdict(at=START + timedelta(minutes=minute)), resolution="fixed")
     await put(reader, verdict(at=START + timedelta(hours=1)), verdict(name="other"))
+    async with reader.engine.begin() as connection:
+        row = policy_row("no-root", severity="high", url="https://example.com", description="Root is all.")
+        await connection.execute(insert(policies), row)
+    (policy,) = await list_policies(reader)
     newest, *_ = await ask(reader, Filter(state=State.ALL), Sort.NEWEST)
-    oldest, *_ = await ask(reader, Filter(state=State.ALL, namespaces=("shop",)), Sort.OLDEST)
-    assert await earlier_spans(reader, newest) == 3
-    assert await earlier_spans(reader, oldest) == 0
+    found = await detail(reader, newest, policy)
+    assert (found.id, found.times) == (newest.id, 8)
+    assert (found.severity, found.policy_url, found.policy_description) == (
+        "high", "https://example.com", "Root is all.",
+    )  # fmt: skip
+    assert [(each.opened_at - START).seconds // 60 for each in found.earlier] == [6, 5, 4, 3, 2]
+    oldest, *_ = await ask(reader, narrowed(state=State.ALL, names=["web"]), Sort.OLDEST)
+    alone = await detail(reader, oldest, None)
+    assert (alone.times, alone.earlier, alone.severity) == (8, (), None)
+
+
+async def test_a_history_counts_the_times_and_how_long_each_lasted(reader: Reader) -> None:
+    for minute in range(3):
+        await put(reader, verdict(at=START + timedelta(minutes=minute)), resolution="fixed")
+    await put(reader, verdict(at=START + timedelta(hours=2)), verdict(name="other"))
+    for size in (1, 2, 100):
+        found, _ = await list_history(
+            reader, narrowed(state=State.ALL, names=["web"]), Sort.NEWEST, None, list, size
+        )
+        assert [(each.occurrence, each.duration_seconds) for each in found] == [
+            (4, None), (3, 3600.0), (2, 3600.0), (1, 3600.0),
+        ]  # fmt: skip
+
+
+@pytest.mark.parametrize("state", State)
+@pytest.mark.parametrize("sort", ORDERS)
+async def test_a_list_goes_on_where_it_ended(reader: Reader, sort: Sort, state: State) -> None:
+    await put(reader, *many())
+    await put(
+        reader, *(verdict(name=f"o-{n}", at=START + timedelta(days=1)) for n in range(5)), resolution="fixed"
+    )
+    wanted = Filter(state=state)
+    whole = await ask(reader, wanted, sort)
+    found: list[Violation] = []
+    token = ""
+    while not found or token:
+        part, token = await list_violations(reader, wanted, sort, 7, list, 3, start=token)
+        found += part
+    assert found == whole
+
+
+@pytest.mark.parametrize("token", ["x", "!", "bm9uZQ", "W10", "é"])
+async def test_a_token_of_nothing_is_wrong_usage(reader: Reader, token: str) -> None:
+    with pytest.raises(UsageError, match="--continue"):
+        await list_violations(reader, Filter(), Sort.NEWEST, None, list, start=token)
+
+
+async def test_a_token_of_another_list_is_wrong_usage(reader: Reader) -> None:
+    await put(reader, *many())
+    _, token = await list_violations(reader, Filter(), Sort.NEWEST, 3, list)
+    with pytest.raises(UsageError, match="newest open"):
+        await list_violations(reader, Filter(), Sort.POLICY, 3, list, start=token)
 
 
 def policy_row(name: str, cluster: str = "prod", *, deleted: bool = False, **columns: Any) -> dict[str, Any]:

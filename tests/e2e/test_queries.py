@@ -6,6 +6,7 @@ Not covered: every filter and order (`tests/integration/sink`), a run that goes 
 import csv
 import io
 import shlex
+import signal
 import sqlite3
 from pathlib import Path
 
@@ -37,10 +38,10 @@ def _ask(folder: Path, *words: str) -> Ran:
 def test_violations_are_listed_as_a_table_with_their_ids(folder: Path) -> None:
     ran = _ask(folder, "violations", "list")
     header, line = ran.out.splitlines()
-    assert header.split() == ["ID", "NAMESPACE", "KIND", "NAME", "POLICY", "MODE", "AGE", "MESSAGE"]
-    cells = line.split(None, 7)
-    assert cells[1:6] == ["default", "Pod", "bad", "no-privileged", "enforce"]
-    assert cells[7] == "container web is privileged"
+    assert header.split() == ["ID", "NAMESPACE", "KIND", "NAME", "POLICY", "MODE", "COUNT", "AGE", "MESSAGE"]
+    cells = line.split(None, 8)
+    assert cells[1:7] == ["default", "Pod", "bad", "no-privileged", "enforce", "1"]
+    assert cells[8] == "container web is privileged"
     assert (ran.code, ran.err) == (0, "")
 
 
@@ -62,8 +63,93 @@ def test_nothing_found_is_said_on_stderr_and_is_no_failure(folder: Path, output:
     assert (ran.code, ran.out, ran.err) == (0, empty, "No open violations.\n")
 
 
-def test_a_limit_that_cut_the_list_is_said(folder: Path) -> None:
-    assert "--limit" in _ask(folder, "violations", "list", "--limit", "1").err
+@pytest.mark.parametrize("by", ["workload", "resource"])
+def test_a_limit_that_cut_the_list_is_said_with_where_to_go_on(folder: Path, by: str) -> None:
+    listing = ("violations", "list", "--limit", "1", "-o", "name", "--by", by)
+    assert _ask(folder, *listing).err == "", "one is all there are"
+    write(folder / "deploy" / "more.yaml", pod("worse", privileged=True))
+    tocsin(folder, "scan", "deploy", "-p", "policies.yaml", "--db", DB)
+    first = _ask(folder, *listing)
+    assert "--limit" in first.err
+    rest = _ask(folder, *listing, *first.err.split()[-2:])
+    assert (rest.err, len({first.out, rest.out, ""})) == ("", 3)
+    other = _ask(folder, *listing, *first.err.split()[-2:], "--sort", "policy")
+    assert (other.code, "--continue" in other.err) == (2, True)
+
+
+def test_what_one_workload_violates_is_one_line_however_many_pods_it_has(folder: Path) -> None:
+    owner = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web", "uid": "1", "controller": True}
+    pods = [pod(f"web-{number}", privileged=True) for number in range(12)]
+    for each in pods:
+        each["metadata"]["ownerReferences"] = [owner]
+    write(folder / "deploy" / "pods.yaml", *pods)
+    tocsin(folder, "scan", "deploy", "-p", "policies.yaml", "--db", DB)
+    (_, line) = _ask(folder, "violations", "list").out.splitlines()
+    assert line.split()[2:7] == ["ReplicaSet", "web", "no-privileged", "enforce", "12"]
+    (group,) = _ask(folder, "violations", "list", "--by", "workload", "-o", "json").report
+    assert (group["workload"], group["violations"]) == ({"kind": "ReplicaSet", "name": "web"}, 12)
+    assert len(_ask(folder, "violations", "list", "--owner", "rs/web", "-o", "json").report) == 12
+    by_policy = _ask(folder, "violations", "list", "--by", "policy", "-o", "csv").out
+    (record,) = csv.DictReader(io.StringIO(by_policy))
+    assert (record["policy"], record["violations"], record["workloads"]) == ("no-privileged", "12", "1")
+    assert _ask(folder, "violations", "list", "--by", "namespace", "-o", "name").out == "default\n"
+
+
+def test_a_script_is_told_by_the_exit_code_whether_there_is_anything(folder: Path) -> None:
+    assert _ask(folder, "violations", "list", "--exit-code").code == 1
+    assert _ask(folder, "violations", "list", "--exit-code", "-n", "nowhere").code == 0
+
+
+def test_a_history_says_how_often_and_how_it_ended(folder: Path) -> None:
+    for privileged in (False, True):
+        write(folder / "deploy" / "pods.yaml", pod("good"), pod("bad", privileged=privileged))
+        tocsin(folder, "scan", "deploy", "-p", "policies.yaml", "--db", DB)
+    header, now, before = _ask(folder, "violations", "history", "default/po/bad").out.splitlines()
+    assert header.split()[:3] == ["OPENED", "LASTED", "RESOLUTION"]
+    assert ("open" in now, "fixed" in before) == (True, True)
+    assert (now.split()[-1], before.split()[-1]) == ("2", "1")
+    spans = _ask(folder, "violations", "history", "--policy", "no-*", "-o", "json").report
+    assert [(each["occurrence"], each["resolution"]) for each in spans] == [(2, None), (1, "fixed")]
+    page = _ask(folder, "violations", "show", spans[0]["id"])
+    assert f"{spans[1]['id'][:8]}: opened" in page.out
+    assert _ask(folder, "violations", "history", "a/b/c/d").code == 2
+    assert _ask(folder, "violations", "history", "nobody").err == "No violations.\n"
+
+
+def test_a_summary_says_whether_it_gets_better(folder: Path) -> None:
+    write(folder / "deploy" / "pods.yaml", pod("good"), pod("bad"), pod("new", privileged=True))
+    tocsin(folder, "scan", "deploy", "-p", "policies.yaml", "--db", DB)
+    summary = _ask(folder, "violations", "summary", "--since", "1h", "-o", "json").report
+    assert (summary["open"], summary["period"]["opened"], summary["period"]["resolved"]) == (1, 2, 1)
+    assert summary["period"]["resolutions"] == {"fixed": 1}
+    assert summary["policies"] == [{"name": "no-privileged", "violations": 1, "enforce": 1}]
+    text = _ask(folder, "violations", "summary").out
+    assert "1 more than when the period began" in text
+    assert "no-privileged   1      1" in text
+    assert yaml.safe_load(_ask(folder, "violations", "summary", "-o", "yaml").out)["open"] == 1
+    for wrong in ("2999-01-01", "0001-01-01", "soon"):
+        assert _ask(folder, "violations", "summary", "--since", wrong).code == 2
+
+
+@pytest.mark.parametrize("output", ["json", "table"])
+def test_a_list_that_goes_on_tells_what_opens_and_ends_until_ctrl_c(folder: Path, output: str) -> None:
+    watching = ("violations", "list", "--watch", "-o", output, "--db", DB)
+    with running(folder, *watching, env={"TOCSIN_POLL_INTERVAL": "0.1"}) as watch:
+        watch.out.expect("bad")
+        write(folder / "deploy" / "pods.yaml", pod("good"), pod("bad"), pod("new", privileged=True))
+        tocsin(folder, "scan", "deploy", "-p", "policies.yaml", "--db", DB)
+        told = [watch.out.expect("no-privileged") for _ in range(2)]
+        assert any("bad" in line and "fixed" in line for line in told)
+        assert any("new" in line for line in told)
+        assert watch.stop(signal.SIGINT) == 0
+        assert len(watch.out.seen) == (3 if output == "json" else 4)
+        assert watch.err.seen == []
+
+
+@pytest.mark.parametrize("words", [("-o", "yaml"), ("--by", "policy"), ("--limit", "1"), ("--exit-code",)])
+def test_what_a_list_that_goes_on_cannot_do_is_wrong_usage(folder: Path, words: tuple[str, ...]) -> None:
+    ran = _ask(folder, "violations", "list", "--watch", *words)
+    assert (ran.code, "--watch" in ran.err) == (2, True)
 
 
 def test_a_violation_is_shown_by_the_first_characters_of_its_id(folder: Path) -> None:
