@@ -1,13 +1,17 @@
-"""`tocsin db`: the schema of the database."""
+"""`tocsin db`: the schema of the database, and what it forgets."""
 
 import sys
 from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime
 
 import migrations
+from cli.since import parse_time
 from pipeline.errors import ExitCode
 from pipeline.settings import Settings, load_settings
 from sink import schema
 from sink.database import connect, parse_url, shown
+from sink.pruning import count, heaps
+from sink.pruning import prune as prune_heap
 from sink.queries.reader import Reader
 
 
@@ -25,6 +29,22 @@ async def upgrade(*, db: str | None) -> ExitCode:
         sys.stderr.write(f"{shown(url)} has schema {before} already\n")
     else:
         sys.stderr.write(f"{shown(url)}: schema {before or 'none'} -> {migrations.HEAD}\n")
+    return ExitCode.OK
+
+
+async def prune(resolved_before: str, *, dry_run: bool, db: str | None) -> ExitCode:
+    """Forget what has been over for so long; print how much of it."""
+    settings = load_settings(db=db)
+    before = parse_time(resolved_before, datetime.now(UTC), "--resolved-before")
+    async with connect(parse_url(settings.db), writes=True, limits=settings.database_limits) as engine:
+        await schema.prepare(engine, create=False)
+        for heap in heaps(before):
+            if dry_run:
+                number = await count(engine, heap)
+            else:
+                number = sum([each async for each in prune_heap(engine, heap, settings.prune_batch)])
+            sys.stdout.write(f"{heap.name}: {number}{' would go' if dry_run else ''}\n")
+            sys.stdout.flush()
     return ExitCode.OK
 
 

@@ -105,6 +105,9 @@ class Settings(BaseSettings):
         gt=0,
         description="Seconds one statement may take on PostgreSQL; ordinary ones take milliseconds.",
     )
+    prune_batch: int = Field(
+        default=2000, ge=1, le=10_000, description="Rows `db prune` deletes in one transaction: some 50 ms."
+    )
     poll_interval: float = Field(
         default=2.0, gt=0, description="Seconds between two looks of `violations list --watch`."
     )

@@ -22,10 +22,16 @@ async def upsert(
     insert = _INSERTS[connection.dialect.name](table)
     keys = [column.name for column in table.primary_key]
     changed = {name: insert.excluded[name] for name in rows[0] if name not in keys and name not in once}
-    storable = [{name: _storable(value) for name, value in row.items()} for row in rows]
-    await connection.execute(insert.on_conflict_do_update(index_elements=keys, set_=changed), storable)
+    statement = insert.on_conflict_do_update(index_elements=keys, set_=changed)
+    await connection.execute(statement, [_storable(row) for row in rows])
 
 
-def _storable(value: Any) -> Any:
+def _storable(row: Row) -> Row:
     """PostgreSQL's text holds no NUL, and what a policy says may hold anything: no reason to stop for it."""
-    return value.replace("\0", "\ufffd") if isinstance(value, str) and "\0" in value else value
+    if not any(type(value) is str and "\0" in value for value in row.values()):
+        return row
+    return {name: _without_nul(value) for name, value in row.items()}
+
+
+def _without_nul(value: Any) -> Any:
+    return value.replace("\0", "\ufffd") if isinstance(value, str) else value

@@ -281,3 +281,14 @@ def test_a_reader_that_has_seen_enough_is_no_error(folder: Path) -> None:
     with running(folder, "-o", "pipefail", "-c", listing, program="bash") as shell:
         assert shell.wait() == 0
     assert (shell.out.seen, shell.err.seen) == (["["], [])
+
+
+def test_what_is_over_for_long_can_be_counted_and_forgotten(folder: Path) -> None:
+    write(folder / "deploy" / "pods.yaml", pod("good"), pod("bad"))
+    tocsin(folder, "scan", "deploy", "-p", "policies.yaml", "--db", DB)
+    pruning = ("db", "prune", "--resolved-before")
+    assert "resolved violations: 0\n" in _ask(folder, *pruning, "90d").out
+    assert "resolved violations: 1 would go\n" in _ask(folder, *pruning, "0s", "--dry-run").out
+    assert "resolved violations: 1\n" in _ask(folder, *pruning, "0s").out
+    assert _ask(folder, "violations", "list", "--all").err == "No violations.\n"
+    assert _ask(folder, *pruning, "long").code == 2
