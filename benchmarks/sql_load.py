@@ -13,8 +13,8 @@ from benchmarks import sql_data
 from sink.rows import Row
 from sink.tables import metadata
 
-RESOURCES = 20_000
-SPANS = 100_000
+RESOURCES = 200_000
+SPANS = 1_000_000
 
 
 def everything() -> Iterator[tuple[str, Iterator[Row]]]:
