@@ -33,10 +33,11 @@ lock: $(READY) ## pin every dependency again, with hashes
 	$(BIN)/uv pip compile -q pyproject.toml --universal --generate-hashes --upgrade \
 		--extra postgres --extra regorus --extra keyless --extra tracing -c requirements/dev.txt -o requirements/runtime.txt
 
-schemas: $(READY) ## write what is generated under docs/reference but the engines: schemas, commands, lint rules
+schemas: $(READY) ## write what is generated under docs/reference but the engines: schemas, commands, lint rules, metrics
 	$(BIN)/python -m pipeline.schemas docs/reference/schemas
 	$(BIN)/python -m cli.report.schema docs/reference/schemas
 	$(BIN)/python -m evaluator.lint.reference docs/reference/lint.md
+	$(BIN)/python -m pipeline.telemetry.reference docs/reference/metrics.md
 	$(BIN)/python -m cli.reference docs/reference/cli.md
 
 clean:

@@ -2,19 +2,21 @@
 
 import asyncio
 import platform
-import sys
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import catalog
-from cli.render.text import counted, printable
+from cli.render.text import counted
+from cli.talk import say
 from cli.wire import known_to, now
 from pipeline.bus import Bus
 from pipeline.settings import Settings
+from pipeline.telemetry.health import LISTED
 from watcher.app import publish_policies
 from watcher.cluster.api import ApiServer, cluster_name
 from watcher.cluster.app import KnownObjects, Listing, follow, list_policies, list_resources
+from watcher.cluster.counts import Counts
 from watcher.cluster.kinds import POLICIES
 from watcher.cluster.lease import Candidate, Lease
 from watcher.follow import follow as follow_files
@@ -23,6 +25,7 @@ from watcher.records import Failure, failure_record
 from watcher.summary import Summary
 
 if TYPE_CHECKING:
+    from cli.telemetry import Telemetry
     from sink.store import Store
 
 
@@ -50,12 +53,24 @@ async def as_only_one(settings: Settings, work: Callable[[], Awaitable[None]], s
 
 
 async def follow_cluster(
-    settings: Settings, policies: tuple[str, ...], bus: Bus, stop: asyncio.Event, store: "Store"
+    settings: Settings,
+    policies: tuple[str, ...],
+    bus: Bus,
+    stop: asyncio.Event,
+    store: "Store",
+    telemetry: "Telemetry",
 ) -> None:
     """Follow a cluster until `stop`: by its own ClusterImagePolicies, or by those in files."""
     earlier = await known_to(store, settings.cluster)
     known = await _known_objects(store, settings.cluster, earlier, own_policies=not policies)
+    counts = Counts()
+
+    def listed(listing: Listing) -> None:
+        telemetry.health.has(LISTED)
+        _say_listed(listing, own_policies=not policies)
+
     async with ApiServer.connect(settings.api_server) as api, asyncio.TaskGroup() as group:
+        telemetry.measure_watcher(counts, api)
         if policies:
             of_files = Known(policies=earlier.policies, failures=earlier.failures)
             group.create_task(
@@ -71,7 +86,8 @@ async def follow_cluster(
             stop,
             policies=not policies,
             known=known,
-            listed=lambda listing: _say_listed(listing, own_policies=not policies),
+            listed=listed,
+            counts=counts,
         )
 
 
@@ -123,12 +139,11 @@ async def _known_objects(store: "Store", cluster: str, earlier: Known, *, own_po
 
 
 def _say_listed(listing: Listing, *, own_policies: bool) -> None:
-    """What the first list found, and what could not be read."""
+    """What the first list found; what could not be read is in the log."""
     policies = listing.objects.get(POLICIES.plural, 0)
     resources = sum(listing.objects.values()) - policies
     lines = [f"read {counted(resources, 'resource')} and {counted(policies, 'policy')}"]
-    lines += [f"warning: cannot watch {plural}: {why}" for plural, why in listing.troubles.items()]
     if own_policies and not policies:
         lines.append("the cluster has no ClusterImagePolicy: name policies with -p")
-    sys.stderr.writelines(f"{printable(line)}\n" for line in lines)
-    sys.stderr.flush()
+    for line in lines:
+        say(line)

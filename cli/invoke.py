@@ -1,6 +1,7 @@
 """Runs a command's coroutine: errors become one line on stderr and an exit code."""
 
 import asyncio
+import logging
 import os
 import sys
 from collections.abc import Coroutine, Iterator
@@ -40,7 +41,10 @@ def complain(message: str) -> None:
     from cli.render.text import printable
 
     try:
-        sys.stderr.write(f"{_MESSAGE_PREFIX}{printable(message)}\n")
+        if logging.getLogger().handlers:  # a service, whose errors are lines of its log
+            logging.getLogger(__name__).error("%s", printable(message))
+        else:
+            sys.stderr.write(f"{_MESSAGE_PREFIX}{printable(message)}\n")
     except OSError:
         return
 

@@ -14,10 +14,11 @@ _BATCH = 256
 class Ring:
     """Remembers what it rang for, so that it tells when that is over. `known`: keys of earlier runs.
 
-    Verdicts are data and go to `out`; what is wrong with policies and files goes to `talk`.
+    Verdicts are data and go to `out`; what is wrong with policies and files goes to `talk`
+    (None: where the log in JSON says it).
     """
 
-    def __init__(self, out: TextIO, talk: TextIO, known: Iterable[str] = ()) -> None:
+    def __init__(self, out: TextIO, talk: TextIO | None, known: Iterable[str] = ()) -> None:
         self._out = out
         self._talk = talk
         self._ringing = set(known)
@@ -29,7 +30,8 @@ class Ring:
             for record in delivery.records:
                 self.take(record)
             self._out.flush()
-            self._talk.flush()
+            if self._talk is not None:
+                self._talk.flush()
             await consumer.acknowledge(delivery)
 
     def take(self, record: Record) -> None:
@@ -69,7 +71,8 @@ class Ring:
             self._say(f"policy {name} works again")
 
     def _say(self, line: str) -> None:
-        self._talk.write(f"{printable(line)}\n")
+        if self._talk is not None:
+            self._talk.write(f"{printable(line)}\n")
 
 
 def _place(key: str) -> str:

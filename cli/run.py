@@ -12,13 +12,16 @@ from cli.event_stream import EventStream
 from cli.render.text import counted
 from cli.ring import TOPICS as RUNG
 from cli.ring import Ring
+from cli.talk import say as _say
+from cli.telemetry import Telemetry, telling
 from cli.wire import Embedded, known_to, now, policy_paths, store_for
 from pipeline.bus import Bus
 from pipeline.errors import ExitCode, UsageError
 from pipeline.events import Topic
 from pipeline.service import run_parts, stop_on_signals
 from pipeline.settings import Settings, load_settings
-from pipeline.settings_types import EngineChoice
+from pipeline.settings_types import EngineChoice, LogFormat
+from pipeline.telemetry.health import LISTED
 from sink.database import parse_url, shown
 from sink.store import Store
 from watcher.cluster.api import in_pod
@@ -54,32 +57,38 @@ async def run_pipeline(
     # a cluster has policies of its own
     policies = policy_paths(options.policies) if options.policies or options.manifests else ()
     stop = asyncio.Event()
-    with stop_on_signals(stop):
-        if options.manifests:
-            await _run(options.manifests, policies, settings, stop)
-        else:
-            await as_only_one(settings, lambda: _run((), policies, settings, stop), stop)
+    async with telling(settings, "run", LogFormat.TEXT) as telemetry:
+        with stop_on_signals(stop):
+            if options.manifests:
+                await _run(options.manifests, policies, settings, stop, telemetry)
+            else:
+                await as_only_one(settings, lambda: _run((), policies, settings, stop, telemetry), stop)
     return ExitCode.OK
 
 
 async def _run(
-    manifests: tuple[str, ...], policies: tuple[str, ...], settings: Settings, stop: asyncio.Event
+    manifests: tuple[str, ...],
+    policies: tuple[str, ...],
+    settings: Settings,
+    stop: asyncio.Event,
+    telemetry: Telemetry,
 ) -> None:
+    telemetry.health.waits_for(LISTED, "nothing was listed yet")
     async with AsyncExitStack() as stack:
         store = await store_for(settings, stack)
-        embedded = await stack.enter_async_context(Embedded.start(settings, store))
+        embedded = await stack.enter_async_context(Embedded.start(settings, store, telemetry=telemetry))
         bus, stream = embedded.bus, EventStream()
         streamed = await stack.enter_async_context(bus.consume("events", STREAMED))
         rung = await stack.enter_async_context(bus.consume("ring", RUNG))
-        bell = Ring(sys.stdout, sys.stderr, embedded.ringing)
+        bell = Ring(sys.stdout, None if telemetry.narrates else sys.stderr, embedded.ringing)
         await stack.enter_async_context(stream.listening(settings.events_socket))
 
         async def source(stop: asyncio.Event) -> None:
             try:
                 if manifests:
-                    await _follow_manifests(manifests, policies, settings, bus, stop, store)
+                    await _follow_manifests(manifests, policies, settings, bus, stop, store, telemetry)
                 else:
-                    await follow_cluster(settings, policies, bus, stop, store)
+                    await follow_cluster(settings, policies, bus, stop, store, telemetry)
             finally:
                 for topic in (Topic.POLICIES, Topic.RESOURCES, Topic.DEADLETTERS):
                     await bus.seal(topic)
@@ -93,7 +102,7 @@ async def _run(
             "ring": lambda _: bell.ring(rung),
             **embedded.parts,
         }
-        await run_parts(parts, stop, settings.grace)
+        await run_parts(telemetry.health.watching(parts), stop, settings.grace)
 
 
 async def _follow_manifests(
@@ -103,6 +112,7 @@ async def _follow_manifests(
     bus: Bus,
     stop: asyncio.Event,
     store: Store,
+    telemetry: Telemetry,
 ) -> None:
     await follow(
         manifests,
@@ -112,7 +122,7 @@ async def _follow_manifests(
         now,
         stop,
         known=await known_to(store, settings.cluster),
-        listed=_say_first_look(),
+        listed=_say_first_look(telemetry),
     )
 
 
@@ -121,18 +131,14 @@ def _db_option(settings: Settings) -> str:
     return f" --db {shown(parse_url(settings.db))}" if settings.db_given else ""
 
 
-def _say_first_look() -> Callable[[Summary], None]:
+def _say_first_look(telemetry: Telemetry) -> Callable[[Summary], None]:
     """Say what the first look at the disk found, and nothing after that."""
     looks: list[Summary] = []
 
     def listed(summary: Summary) -> None:
+        telemetry.health.has(LISTED)
         if not looks:
             _say(f"read {counted(summary.resources, 'resource')} and {counted(summary.policies, 'policy')}")
         looks.append(summary)
 
     return listed
-
-
-def _say(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
-    sys.stderr.flush()

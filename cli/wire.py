@@ -13,6 +13,7 @@ from evaluator.app import TOPICS as EVALUATOR_TOPICS
 from evaluator.app import Evaluator
 from evaluator.rego.engines import Engines
 from evaluator.state import State
+from pipeline.bus import Bus
 from pipeline.bus_memory import MemoryBus
 from pipeline.errors import UsageError, clip
 from pipeline.service import Part
@@ -20,6 +21,7 @@ from pipeline.settings import Settings
 from watcher.known import Known
 
 if TYPE_CHECKING:
+    from cli.telemetry import Telemetry
     from sink.store import Store
 
 
@@ -73,7 +75,7 @@ async def known_to(store: "Store | None", cluster: str) -> Known:
 class Embedded:
     """Bus, evaluator and sink, wired; the source is the caller's."""
 
-    bus: MemoryBus
+    bus: Bus
     state: State
     parts: dict[str, Part] = field(default_factory=dict)
     ringing: set[str] = field(default_factory=set)
@@ -82,17 +84,26 @@ class Embedded:
     @classmethod
     @asynccontextmanager
     async def start(
-        cls, settings: Settings, store: "Store | None", *, once: bool = False
+        cls,
+        settings: Settings,
+        store: "Store | None",
+        *,
+        once: bool = False,
+        telemetry: "Telemetry | None" = None,
     ) -> AsyncIterator[Self]:
         """Subscribe every stage before anything is published. Without a store nothing is remembered.
 
-        `once`: for a scan.
+        `once`: for a scan, which tells nothing of itself.
         """
-        bus, state = MemoryBus(), State(remember=store is not None, once=once)
+        state = State(remember=store is not None, once=once)
+        bus: Bus = telemetry.bus(MemoryBus()) if telemetry else MemoryBus()
         embedded = cls(bus, state)
         async with AsyncExitStack() as stack:
-            rego = await stack.enter_async_context(Engines.start(settings.evaluator))
+            engines = await stack.enter_async_context(Engines.start(settings.evaluator))
+            rego = telemetry.rego(engines) if telemetry else engines
             evaluator = Evaluator(settings.evaluator, rego, state, now)
+            if telemetry is not None:
+                telemetry.measure_evaluator(engines, evaluator, state)
             consumer = await stack.enter_async_context(bus.consume(EVALUATOR_GROUP, EVALUATOR_TOPICS))
             embedded.parts["evaluator"] = lambda _: evaluator.run(consumer, bus)
             if store is not None:
@@ -104,7 +115,7 @@ class Embedded:
             yield embedded
 
 
-async def _sink(bus: MemoryBus, store: "Store", stack: AsyncExitStack) -> Part:
+async def _sink(bus: Bus, store: "Store", stack: AsyncExitStack) -> Part:
     from sink.app import GROUP, TOPICS, run_sink
 
     consumer = await stack.enter_async_context(bus.consume(GROUP, TOPICS))

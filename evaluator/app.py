@@ -8,8 +8,8 @@ resource is judged by the policies that stood before it on the log.
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby, islice
 
@@ -31,6 +31,7 @@ from pipeline.events import (
     ResourceApplied,
     Topic,
     Withdrawal,
+    carried,
     policy_key,
     policy_name,
     source_of,
@@ -55,6 +56,8 @@ class _Item:
     key: str
     applied: ResourceApplied | None
     inquiry: Inquiry | None = None
+    handed_on: Mapping[str, str] = field(default_factory=dict)
+    """Extension attributes of the event that asks for this, for those it causes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,7 @@ class Evaluator:
     ) -> None:
         self._settings = settings
         self._rego = rego
-        self._memo = Memo(rego)
+        self.memo = Memo(rego)
         self._state = state
         self._clock = clock
         self._checked: dict[str, PolicyChecked] = {}
@@ -108,15 +111,15 @@ class Evaluator:
 
     async def _doubt(self, publisher: Publisher, group: asyncio.TaskGroup) -> None:
         """Say whose read set was found to be wrong, and judge again what was judged by it."""
-        if not self._memo.distrusted:
+        if not self.memo.distrusted:
             return
         for name, loaded in list(self._state.policies.items()):
             checked = self._checked[name]
-            if loaded.module and loaded.module.ref in self._memo.distrusted and checked.memo != DIFFERS:
+            if loaded.module and loaded.module.ref in self.memo.distrusted and checked.memo != DIFFERS:
                 self._checked[name] = replace(checked, memo=DIFFERS)
                 await publisher.publish([_checked_record(self._checked[name], self._clock())])
                 await self._batches.join()
-                await self._replace(name, loaded, group)
+                await self._replace(name, loaded, group, {})
 
     async def _put(
         self, group: asyncio.TaskGroup, items: Sequence[_Item], delivery: Delivery | None, only: str = ""
@@ -128,13 +131,15 @@ class Evaluator:
         applied = record.event.data if record.event else None
         if not isinstance(applied, ResourceApplied):
             return _Item(record.key, None)
+        handed_on = carried(record.event) if record.event else {}
         policies = self._state.policies.values()
-        return _Item(record.key, applied, inquire(applied, policies, self._settings.unmatched_images))
+        inquiry = inquire(applied, policies, self._settings.unmatched_images)
+        return _Item(record.key, applied, inquiry, handed_on)
 
     async def _ask(self, items: Sequence[_Item]) -> list[list[Finding]]:
         """Findings of each item, in order. One call for the batch: it goes to one worker."""
         queries = [query for item in items if item.inquiry for query in item.inquiry.queries]
-        answers = iter(await self._memo.evaluate(queries) if queries else [])
+        answers = iter(await self.memo.evaluate(queries) if queries else [])
         findings: list[list[Finding]] = []
         for item in items:
             inquiry = item.inquiry
@@ -164,7 +169,7 @@ class Evaluator:
             yield from withdraw(state, item.key, gone, Withdrawal.RESOURCE_DELETED, now)
             return
         state.put_resource(item.key, item.applied)
-        yield from tell(state, item.key, item.applied, findings, now)
+        yield from tell(state, item.key, item.applied, findings, now, item.handed_on)
         still = {finding.policy.name for finding in findings}
         left = [
             (key, last)
@@ -173,19 +178,20 @@ class Evaluator:
             and (only == last.policy.name or (not only and state.is_over(last.policy.name)))
         ]
         reason = Withdrawal.POLICY_CHANGED if only else Withdrawal.OUT_OF_SCOPE
-        yield from withdraw(state, item.key, left, reason, now)
+        yield from withdraw(state, item.key, left, reason, now, item.handed_on)
 
     async def _policy_event(self, record: Record, publisher: Publisher, group: asyncio.TaskGroup) -> None:
         """Load or drop a policy, and judge every resource remembered by it."""
         name = policy_name(record.key)
         applied = record.event.data if record.event else None
         self._state.heard_of(name)
+        handed_on = carried(record.event) if record.event else {}
         if isinstance(applied, PolicyApplied):
             loaded, checked = await load(applied, self._rego, self._settings.engine)
             self._checked[name] = checked
             await publisher.publish([_checked_record(checked, self._clock())])
             if loaded is not None:
-                await self._replace(name, loaded, group)
+                await self._replace(name, loaded, group, handed_on)
                 return
             reason = Withdrawal.POLICY_CHANGED
         else:
@@ -195,15 +201,17 @@ class Evaluator:
         now = self._clock()
         for key in self._state.resources_under(name):
             gone = [entry for entry in self._state.verdicts_of(key) if entry[1].policy.name == name]
-            await publisher.publish(list(withdraw(self._state, key, gone, reason, now)))
+            await publisher.publish(list(withdraw(self._state, key, gone, reason, now, handed_on)))
 
-    async def _replace(self, name: str, loaded: LoadedPolicy, group: asyncio.TaskGroup) -> None:
+    async def _replace(
+        self, name: str, loaded: LoadedPolicy, group: asyncio.TaskGroup, handed_on: Mapping[str, str]
+    ) -> None:
         """Put a policy in place and evaluate it, and it alone, on every resource remembered."""
         self._state.policies[name] = loaded
         resources = self._state.resources()
         while batch := list(islice(resources, _BATCH)):
             items = [
-                _Item(key, applied, inquire(applied, [loaded], UnmatchedImages.IGNORE))
+                _Item(key, applied, inquire(applied, [loaded], UnmatchedImages.IGNORE), handed_on)
                 for key, applied in batch
             ]
             await self._put(group, items, None, only=name)

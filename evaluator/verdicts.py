@@ -4,8 +4,9 @@ Only a verdict that differs from the last one is told (by a scan, every one); wh
 longer holds is withdrawn with the reason.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from types import MappingProxyType
 
 from evaluator.evaluation import Finding
 from evaluator.policies.change import change, verdict_id
@@ -25,11 +26,21 @@ from pipeline.events import (
     verdict_key,
 )
 
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+
 
 def tell(
-    state: State, resource_key: str, applied: ResourceApplied, findings: Iterable[Finding], now: datetime
+    state: State,
+    resource_key: str,
+    applied: ResourceApplied,
+    findings: Iterable[Finding],
+    now: datetime,
+    handed_on: Mapping[str, str] = _NOTHING,
 ) -> Iterator[Record]:
-    """Records for the findings that are news. Updates the state."""
+    """Records for the findings that are news. Updates the state.
+
+    `handed_on`: extension attributes that the event which asked hands on (`pipeline.events.carried`).
+    """
     for finding in findings:
         key = verdict_key(applied.cluster, applied.resource.uid, finding.policy.name)
         last = state.last(resource_key, key)
@@ -39,7 +50,7 @@ def tell(
             verdict = _verdict(applied, finding, kind, now)
             if kind is Change.NONE:
                 if state.tells_all:  # the same decision has the same id: whoever knows it passes it over
-                    yield _record(key, last.event_id, verdict)
+                    yield _record(key, last.event_id, verdict, handed_on)
                 continue
         event_id = verdict_id(
             key=key,
@@ -52,7 +63,7 @@ def tell(
             outcome=verdict.outcome,
         )
         state.put_verdict(resource_key, key, event_id, verdict)
-        yield _record(key, event_id, verdict)
+        yield _record(key, event_id, verdict, handed_on)
 
 
 def withdraw(
@@ -61,6 +72,7 @@ def withdraw(
     keys: Iterable[tuple[str, LastVerdict]],
     reason: Withdrawal,
     now: datetime,
+    handed_on: Mapping[str, str] = _NOTHING,
 ) -> Iterator[Record]:
     """Records that take verdicts back. Updates the state."""
     for key, last in keys:
@@ -87,7 +99,7 @@ def withdraw(
             outcome=Outcome.WITHDRAWN,
         )
         state.put_verdict(resource_key, key, event_id, verdict)
-        yield _record(key, event_id, verdict)
+        yield _record(key, event_id, verdict, handed_on)
 
 
 def _verdict(applied: ResourceApplied, finding: Finding, kind: Change, now: datetime) -> Verdict:
@@ -109,7 +121,7 @@ def _verdict(applied: ResourceApplied, finding: Finding, kind: Change, now: date
     )
 
 
-def _record(key: str, event_id: str, verdict: Verdict) -> Record:
+def _record(key: str, event_id: str, verdict: Verdict, handed_on: Mapping[str, str]) -> Record:
     return Record(
         Topic.VERDICTS,
         key,
@@ -121,7 +133,7 @@ def _record(key: str, event_id: str, verdict: Verdict) -> Record:
             subject=subject_of(verdict.resource),
             key=key,
             data=verdict,
-            extensions=_extensions(verdict),
+            extensions={**handed_on, **_extensions(verdict)},
         ),
     )
 

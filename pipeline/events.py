@@ -250,6 +250,29 @@ VERDICT_TYPES: Mapping[Outcome, EventType] = {
 }
 
 
+TRACE = ("traceparent", "tracestate")
+"""Attributes of the CloudEvents extension "distributed tracing"."""
+
+_OBSERVED = "observedtime"
+"""Extension attribute: when the watcher saw the change that this event came of (RFC 3339)."""
+
+
+def carried(cause: Event) -> dict[str, str]:
+    """Extension attributes that an event hands on to those that it causes: its trace, and when it began."""
+    handed_on = {name: value for name in TRACE if (value := cause.extensions.get(name))}
+    return {**handed_on, _OBSERVED: cause.extensions.get(_OBSERVED) or cause.time.isoformat()}
+
+
+def observed_at(event: Event) -> datetime:
+    """When the change was seen that this event came of; its own time where it does not say."""
+    said = event.extensions.get(_OBSERVED, "")
+    try:
+        observed = datetime.fromisoformat(said)
+    except ValueError:
+        return event.time
+    return observed if observed.tzinfo else event.time
+
+
 def is_violation(outcome: Outcome, mode: Mode) -> bool:
     """Whether admission would have called it a failure: a warning fails a policy that is enforced."""
     return outcome is Outcome.FAIL or (outcome is Outcome.WARN and mode is Mode.ENFORCE)

@@ -20,7 +20,14 @@ from pydantic_settings import (
 )
 
 from pipeline.errors import UsageError, clip
-from pipeline.settings_types import LABEL_SELECTOR, EngineChoice, UnmatchedImages, WorkloadKind
+from pipeline.settings_types import (
+    LABEL_SELECTOR,
+    EngineChoice,
+    LogFormat,
+    LogLevel,
+    UnmatchedImages,
+    WorkloadKind,
+)
 
 TOML_FILE = "tocsin.toml"
 
@@ -78,6 +85,14 @@ class DatabaseLimits:
 
     lock_timeout: float
     statement_timeout: float
+
+
+@dataclass(frozen=True, slots=True)
+class LogSettings:
+    """For the log of a process."""
+
+    format: LogFormat
+    level: LogLevel
 
 
 def _state_dir() -> Path:
@@ -224,6 +239,25 @@ class Settings(BaseSettings):
         default=20.0, gt=0, description="Seconds to drain after SIGTERM; Kubernetes gives 30 before SIGKILL."
     )
 
+    listen: str = Field(
+        default="",
+        pattern=r"^$|^(\[[0-9A-Fa-f:.]+\]|[^:\s\[\]]+):[0-9]{1,5}$",
+        description="HOST:PORT of /healthz, /readyz and /metrics; empty: none. Container images set it.",
+    )
+    log_format: LogFormat | None = Field(
+        default=None,
+        description="text or json. Default: json for the services on Kafka, text for commands on a terminal.",
+    )
+    log_level: LogLevel | None = Field(
+        default=None,
+        description="debug, info, warning or error. Default: info in JSON, warning in text.",
+    )
+    otlp_endpoint: str = Field(
+        default="",
+        pattern=r"^(https?://[^\s]+)?$",
+        description="OTLP collector (HTTP) for traces; empty: OTEL_EXPORTER_OTLP_ENDPOINT, or no traces.",
+    )
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -245,6 +279,12 @@ class Settings(BaseSettings):
     def cluster_given(self) -> bool:
         """Whether somebody said what the cluster is called."""
         return "cluster" in self.model_fields_set
+
+    def log(self, usual: LogFormat) -> LogSettings:
+        """The group of the log. `usual`: the format where nobody said which."""
+        chosen = self.log_format or usual
+        level = LogLevel.INFO if chosen is LogFormat.JSON else LogLevel.WARNING
+        return LogSettings(format=chosen, level=self.log_level or level)
 
     @property
     def database_limits(self) -> DatabaseLimits:

@@ -41,3 +41,19 @@ LABEL_SELECTOR = rf"^({_REQUIREMENT}(,{_REQUIREMENT})*)?$"
 
 The API server does the selecting; here a slip is found before it is asked.
 """
+
+
+class LogFormat(StrEnum):
+    """How a process writes its log."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+class LogLevel(StrEnum):
+    """From which level on a process writes its log."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"

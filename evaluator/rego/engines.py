@@ -35,6 +35,15 @@ class Engines:
                 opa = await stack.enter_async_context(OpaServer(settings))
             yield cls(pool, opa)
 
+    @property
+    def restarts(self) -> int:
+        """Worker processes that died and were replaced."""
+        return self._pool.restarts
+
+    def quarantined(self) -> int:
+        """How many policies are set aside now."""
+        return self._pool.quarantined()
+
     async def compile(self, engine: EngineName, text: str) -> Module:
         """Compile where the engine is. Raises CompileError or RefusalError."""
         if engine is not EngineName.OPA:

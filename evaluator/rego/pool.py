@@ -92,6 +92,10 @@ class WorkerPool:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await _end(self._compiler)
 
+    def quarantined(self) -> int:
+        """How many policies are set aside now."""
+        return self._quarantine.aside(asyncio.get_running_loop().time())
+
     async def compile(self, engine: EngineName, text: str) -> Module:
         """Compile a text in a process of its own. Raises CompileError or RefusalError."""
         async with self._compiling:

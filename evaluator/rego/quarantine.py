@@ -49,6 +49,10 @@ class Quarantine:
             f"or wait {self._cool_down:g} s for another try"
         )
 
+    def aside(self, now: float) -> int:
+        """How many policies are set aside."""
+        return sum(self._count(key, now) >= self._after for key in self._strikes)
+
     def _count(self, key: _Key, now: float) -> int:
         """Strikes that still count. One try more, not a clean sheet, after the cool-down."""
         strikes = self._strikes.get(key)

@@ -15,6 +15,7 @@ from pipeline.bus import Publisher
 from pipeline.events import resource_key
 from pipeline.settings import ClusterSettings
 from watcher.cluster.api import ApiServer
+from watcher.cluster.counts import Counts
 from watcher.cluster.errors import DeniedError, MissingError
 from watcher.cluster.kinds import NAMESPACES, PODS, POLICIES, WORKLOADS, ServedKind
 from watcher.cluster.lookup import OwnerLookup
@@ -57,19 +58,21 @@ async def follow(
     policies: bool,
     known: KnownObjects | None = None,
     listed: Callable[[Listing], None] | None = None,
+    counts: Counts | None = None,
 ) -> None:
     """Publish what the cluster has, then follow it until `stop`.
 
     `policies`: whether the cluster's own ClusterImagePolicies are wanted. What `known` names
     and is not there any more gets its tombstone with the first list of its kind. `listed` is
-    called when everything was listed once, or cannot be.
+    called when everything was listed once, or cannot be. `counts` is kept up to date.
     """
     known = known or KnownObjects()
     changed, rescoped, unsettled = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    counts = counts or Counts()
     troubles = Troubles(cluster)
     troubles.restore(known.failures & {POLICIES.plural, *(kind.plural for kind in WORKLOADS)})
     scope = Scope(settings, rescoped.set)
-    mirror = Mirror(cluster, publisher, settings, scope, OwnerLookup(api), clock)
+    mirror = Mirror(cluster, publisher, settings, scope, OwnerLookup(api), clock, counts)
     reflectors: list[Reflector] = []
 
     def notice() -> None:
@@ -88,7 +91,9 @@ async def follow(
             rescoped.clear()
         for stage in _stages(settings, policies=policies):
             started = [
-                _restored(Reflector(api, kind, namespace, mirror, settings, notice), cluster, known)
+                _restored(
+                    Reflector(api, kind, namespace, mirror, settings, notice, counts=counts), cluster, known
+                )
                 for kind in stage
                 for namespace in _namespaces(kind, settings)
             ]

@@ -14,6 +14,7 @@ import msgspec
 from pipeline.bus import Publisher, Record
 from pipeline.events import Topic, policy_key, resource_key
 from pipeline.settings import ClusterSettings
+from watcher.cluster.counts import Counts, Result
 from watcher.cluster.kinds import PODS, POLICIES, ServedKind
 from watcher.cluster.liststate import ListState
 from watcher.cluster.lookup import OwnerLookup
@@ -38,6 +39,7 @@ class Mirror:
         scope: Scope,
         lookup: OwnerLookup,
         clock: Callable[[], datetime],
+        counts: Counts | None = None,
     ) -> None:
         self._cluster = cluster
         self._publisher = publisher
@@ -50,6 +52,7 @@ class Mirror:
         """uid -> name: a policy's key on the log holds its name."""
         self._failing: set[str] = set()
         self.events = 0
+        self._counts = counts or Counts()
 
     def restore_policies(self, keys: Collection[str]) -> list[str]:
         """What an earlier run told of policies; returns uids that no list will name, to stand for them."""
@@ -73,6 +76,7 @@ class Mirror:
             await self._publisher.publish(records)
 
     def _gone(self, kind: ServedKind, uid: str) -> list[Record]:
+        self._counts.objects[kind.plural, Result.DELETED] += 1
         mended = self._mended(kind, uid)
         if kind is POLICIES:
             name = self._policy_of.pop(uid, None)
@@ -95,8 +99,11 @@ class Mirror:
         body = trim(body, redact=self._settings.redact_environment and kind is not POLICIES)
         digest = seen_digest(body, running_images(body))
         if not state.applied(uid, digest):
+            self._counts.objects[kind.plural, Result.NOISE] += 1
             return []
         finding = next(read(body, str(metadata.get("namespace") or "")), None)
+        failed = isinstance(finding, Problem)
+        self._counts.objects[kind.plural, Result.FAILED if failed else Result.PUBLISHED] += 1
         if isinstance(finding, Problem):
             return [self._failure(kind, uid, finding)]
         records = self._mended(kind, uid)

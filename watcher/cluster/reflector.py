@@ -19,6 +19,7 @@ from watcher.cluster import errors
 from watcher.cluster.api import ApiServer, decode
 from watcher.cluster.backoff import Backoff
 from watcher.cluster.batch import Batch, Bookmark, Deleted
+from watcher.cluster.counts import Counts
 from watcher.cluster.kinds import ServedKind
 from watcher.cluster.lines import Lines
 from watcher.cluster.liststate import ListState
@@ -58,6 +59,7 @@ class Reflector:
         settings: ClusterSettings,
         changed: Callable[[], None],
         selector: str = "",
+        counts: Counts | None = None,
     ) -> None:
         self.kind = kind
         self.namespace = namespace
@@ -72,6 +74,7 @@ class Reflector:
         self._selecting = {"labelSelector": selector} if selector else {}
         self._handling = asyncio.Lock()
         self._following: asyncio.Task[float] | None = None
+        self._counts = counts or Counts()
         self._streams_lists = True
         self._failures = 0
         self._backoff = Backoff(settings.backoff_first, settings.backoff_most)
@@ -120,6 +123,7 @@ class Reflector:
             await self._watch({"resourceVersion": self.state.version})
             failed = False
         except (errors.GoneError, errors.GarbledError) as error:
+            self._counts.expired[self.kind.plural] += isinstance(error, errors.GoneError)
             _logger.info("listing again: %s", error)
             self.state.forget_version()
             self._count_failure(error)
@@ -151,6 +155,7 @@ class Reflector:
         self._failures = 0
         if self.trouble:
             self.trouble = ""
+            self._counts.troubles.pop(self.kind.plural, None)
             self._changed()
 
     async def _pause(self, seconds: float, stopping: "asyncio.Task[Any]") -> None:
@@ -160,10 +165,11 @@ class Reflector:
     def _complain(self, trouble: str) -> None:
         if trouble != self.trouble:
             _logger.warning("cannot watch %s: %s", self.kind.plural, trouble)
-            self.trouble = trouble
+            self.trouble = self._counts.troubles[self.kind.plural] = trouble
             self._changed()
 
     async def _list(self) -> None:
+        self._counts.lists[self.kind.plural] += 1
         self.state.begin_list()
         if self._streams_lists:
             try:
@@ -234,6 +240,7 @@ class Reflector:
         lines, batch = Lines(), Batch(self._path, self.state.version)
         async with self._api.stream(self._path, parameters) as chunks:
             if not until_listed:
+                self._counts.streams[self.kind.plural] += 1
                 self._works()
             async for chunk in chunks:
                 try:

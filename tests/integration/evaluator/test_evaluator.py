@@ -286,6 +286,7 @@ async def test_attributes_carry_what_filters_need(story: Story) -> None:
         "policy": "privileged",
         "mode": "warn",
         "change": "new",
+        "observedtime": "2026-11-24T00:00:00+00:00",
     }
 
 

@@ -19,6 +19,7 @@ from tests.kube.cluster import CONTEXT, Cluster, running
 from tests.services import kube
 from watcher.cluster.api import ApiServer
 from watcher.cluster.app import KnownObjects, Listing, follow
+from watcher.cluster.counts import Counts
 
 CRD = Path(__file__).parents[3] / "deploy" / "clusterimagepolicy-crd.yaml"
 PATIENCE = 60.0
@@ -82,7 +83,11 @@ class Downstream:
 
 @asynccontextmanager
 async def following(
-    settings: ClusterSettings, known: KnownObjects | None = None, *, policies: bool = True
+    settings: ClusterSettings,
+    known: KnownObjects | None = None,
+    *,
+    policies: bool = True,
+    counts: Counts | None = None,
 ) -> AsyncIterator[Downstream]:
     """A watcher of the cluster for as long as the block runs."""
     bus, stop = MemoryBus(), asyncio.Event()
@@ -104,6 +109,7 @@ async def following(
                 policies=policies,
                 known=known,
                 listed=downstream.listed.set_result,
+                counts=counts,
             )
         )
         try:

@@ -15,6 +15,7 @@ from pipeline.settings import ClusterSettings
 from tests.integration.kube.conftest import NAME, PATIENCE, following, pod
 from tests.kube.cluster import Cluster
 from watcher.cluster.app import KnownObjects
+from watcher.cluster.counts import Counts, Result
 
 pytestmark = pytest.mark.xdist_group("kube")
 
@@ -222,3 +223,26 @@ async def test_a_kind_that_may_not_be_read_stops_no_other(
         await downstream.until(lambda d: d.failures == {"clusterimagepolicies"})
     assert set(troubles) >= {"deployments", "cronjobs", "clusterimagepolicies"}
     assert "pods" not in troubles
+
+
+async def test_what_was_seen_is_counted_by_what_came_of_it(
+    cluster: Cluster, namespace: str, settings: ClusterSettings
+) -> None:
+    counts = Counts()
+    cluster.request("POST", pods(namespace), pod("counted"))
+    async with following(settings, counts=counts) as downstream:
+        await downstream.until(lambda d: f"Pod/{namespace}/counted" in d.resources)
+        status = {"status": {"phase": "Running"}}
+        cluster.request(
+            "PATCH", f"{pods(namespace, 'counted')}/status", status, "application/merge-patch+json"
+        )
+        cluster.request("POST", pods(namespace), pod("after"))
+        await downstream.until(lambda d: f"Pod/{namespace}/after" in d.resources)
+        force(cluster, pods(namespace, "counted"))
+        await downstream.until(lambda d: f"Pod/{namespace}/counted" not in d.resources)
+    assert counts.objects["pods", Result.PUBLISHED] == 2
+    assert counts.objects["pods", Result.NOISE] >= 1
+    assert counts.objects["pods", Result.DELETED] == 1
+    assert counts.lists["pods"] == 1
+    assert counts.streams["pods"] == 1
+    assert not counts.troubles

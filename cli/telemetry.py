@@ -1,0 +1,72 @@
+"""What a long-running command tells of itself: health, metrics, logs. Part of the composition root."""
+
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from cli.talk import say
+from evaluator.app import Evaluator
+from evaluator.observed import ObservedRego
+from evaluator.observed import measure as measure_evaluator
+from evaluator.rego.engines import Engines
+from evaluator.rego.questions import Rego
+from evaluator.state import State
+from pipeline.bus import Bus
+from pipeline.settings import Settings
+from pipeline.settings_types import LogFormat
+from pipeline.telemetry import catalogue, logs
+from pipeline.telemetry.health import Health
+from pipeline.telemetry.metrics import Metrics
+from pipeline.telemetry.observed import ObservedBus
+from pipeline.telemetry.server import serving
+from watcher.cluster.api import ApiServer
+from watcher.cluster.counts import Counts
+from watcher.cluster.observed import measure as measure_watcher
+
+
+@dataclass(frozen=True, slots=True)
+class Telemetry:
+    """Of one process."""
+
+    narrates: bool
+    """Whether the log is in JSON, and tells each event: no text for people beside it."""
+    metrics: Metrics = field(default_factory=Metrics)
+    health: Health = field(default_factory=Health)
+
+    def __post_init__(self) -> None:
+        self.metrics.read(
+            catalogue.READY,
+            lambda: {(check,): said == "ok" for check, said in self.health.ready().said.items()},
+        )
+
+    def bus(self, bus: Bus) -> Bus:
+        """The bus, watched."""
+        return ObservedBus(bus, self.metrics, narrates=self.narrates)
+
+    def rego(self, rego: Rego) -> Rego:
+        """The engines, watched."""
+        return ObservedRego(rego, self.metrics)
+
+    def measure_evaluator(self, engines: Engines, evaluator: Evaluator, state: State) -> None:
+        """Have metrics read what an evaluator counts."""
+        measure_evaluator(self.metrics, engines, evaluator, state)
+
+    def measure_watcher(self, counts: Counts, api: ApiServer) -> None:
+        """Have metrics read what the watcher of a cluster counts."""
+        measure_watcher(self.metrics, counts, api)
+
+
+@asynccontextmanager
+async def telling(settings: Settings, service: str, usual: LogFormat) -> AsyncIterator[Telemetry]:
+    """Log to stderr, and serve health and metrics where the setting `listen` says so."""
+    bound = {"service": service, "cluster": settings.cluster}
+    log = settings.log(usual)
+    logs.configure(log, sys.stderr, bound)
+    telemetry = Telemetry(narrates=log.format is LogFormat.JSON)
+    if not settings.listen:
+        yield telemetry
+        return
+    async with serving(settings.listen, telemetry.health, telemetry.metrics) as url:
+        say(f"health and metrics: {url}")
+        yield telemetry
