@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
 from cli.talk import say
@@ -13,12 +13,13 @@ from evaluator.rego.engines import Engines
 from evaluator.rego.questions import Rego
 from evaluator.state import State
 from pipeline.bus import Bus
+from pipeline.errors import UsageError
 from pipeline.settings import Settings
 from pipeline.settings_types import LogFormat
 from pipeline.telemetry import catalogue, logs
 from pipeline.telemetry.health import Health
 from pipeline.telemetry.metrics import Metrics
-from pipeline.telemetry.observed import ObservedBus
+from pipeline.telemetry.observed import ObservedBus, Tracer
 from pipeline.telemetry.server import serving
 from watcher.cluster.api import ApiServer
 from watcher.cluster.counts import Counts
@@ -33,6 +34,7 @@ class Telemetry:
     """Whether the log is in JSON, and tells each event: no text for people beside it."""
     metrics: Metrics = field(default_factory=Metrics)
     health: Health = field(default_factory=Health)
+    tracer: Tracer | None = None
 
     def __post_init__(self) -> None:
         self.metrics.read(
@@ -42,7 +44,7 @@ class Telemetry:
 
     def bus(self, bus: Bus) -> Bus:
         """The bus, watched."""
-        return ObservedBus(bus, self.metrics, narrates=self.narrates)
+        return ObservedBus(bus, self.metrics, narrates=self.narrates, tracer=self.tracer)
 
     def rego(self, rego: Rego) -> Rego:
         """The engines, watched."""
@@ -63,10 +65,22 @@ async def telling(settings: Settings, service: str, usual: LogFormat) -> AsyncIt
     bound = {"service": service, "cluster": settings.cluster}
     log = settings.log(usual)
     logs.configure(log, sys.stderr, bound)
-    telemetry = Telemetry(narrates=log.format is LogFormat.JSON)
-    if not settings.listen:
+    async with AsyncExitStack() as stack:
+        tracer = _spans(service, settings.traces_url, stack) if settings.traces_url else None
+        telemetry = Telemetry(narrates=log.format is LogFormat.JSON, tracer=tracer)
+        if settings.listen:
+            served = serving(settings.listen, telemetry.health, telemetry.metrics)
+            say(f"health and metrics: {await stack.enter_async_context(served)}")
         yield telemetry
-        return
-    async with serving(settings.listen, telemetry.health, telemetry.metrics) as url:
-        say(f"health and metrics: {url}")
-        yield telemetry
+
+
+def _spans(service: str, url: str, stack: AsyncExitStack) -> Tracer:
+    try:
+        from pipeline.telemetry.spans import Spans  # an extra
+    except ImportError as error:
+        raise UsageError(
+            "traces (otlp_endpoint, OTEL_EXPORTER_OTLP_ENDPOINT) need an extra: pip install 'tocsin[tracing]'"
+        ) from error
+    spans = Spans(service, url)
+    stack.push_async_callback(spans.close)
+    return spans

@@ -292,6 +292,17 @@ class Settings(BaseSettings):
         return DatabaseLimits(self.db_lock_timeout, self.db_statement_timeout)
 
     @property
+    def traces_url(self) -> str:
+        """Where traces go; empty: nowhere. OpenTelemetry's own variables count, as its users expect."""
+        if whole := os.environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", ""):
+            return self._traces_of(self.otlp_endpoint) or whole
+        return self._traces_of(self.otlp_endpoint or os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", ""))
+
+    @staticmethod
+    def _traces_of(endpoint: str) -> str:
+        return f"{endpoint.rstrip('/')}/v1/traces" if endpoint else ""
+
+    @property
     def source(self) -> SourceSettings:
         """The watcher's group."""
         return SourceSettings(

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Protocol
 
 from pipeline.bus import Bus, Consumer, Delivery, Publisher, Record
 from pipeline.events import Topic, Verdict, observed_at
@@ -22,6 +23,22 @@ _UNHANDLED = 64
 """Deliveries whose times are kept; stages have a few at once."""
 
 
+class Tracer(Protocol):
+    """What follows events through the stages; see `pipeline.telemetry.spans`."""
+
+    def taken(self, records: Sequence[Record]) -> None:
+        """Records arrived."""
+        ...
+
+    def published(self, records: Sequence[Record]) -> list[Record]:
+        """Records are about to be published: the same, each with its context in its attributes."""
+        ...
+
+    def handled(self, group: str, records: Sequence[Record]) -> None:
+        """A group is done with records; nothing follows from them that would be published."""
+        ...
+
+
 @dataclass(slots=True)
 class ObservedPublisher:
     """Counts what was published, once the log has it."""
@@ -30,9 +47,12 @@ class ObservedPublisher:
     metrics: Metrics
     narrates: bool
     """Whether the log gets a line for each record."""
+    tracer: Tracer | None = None
 
     async def publish(self, records: Sequence[Record]) -> None:
         """See the port."""
+        if self.tracer is not None:
+            records = self.tracer.published(records)
         await self.publisher.publish(records)
         for topic, number in Counter(record.topic.value for record in records).items():
             self.metrics.count(catalogue.PUBLISHED, topic, by=number)
@@ -53,21 +73,35 @@ class ObservedPublisher:
 
 
 class ObservedConsumer:
-    """Counts and times what was handled, once it is acknowledged. `clock`: the wall's, as events have it."""
+    """Counts and times what was handled, once it is acknowledged.
+
+    `clock`: the wall's, as events have it. `is_last`: nothing is published that continues its traces.
+    """
 
     def __init__(
-        self, consumer: Consumer, group: str, metrics: Metrics, clock: Callable[[], datetime]
+        self,
+        consumer: Consumer,
+        group: str,
+        metrics: Metrics,
+        clock: Callable[[], datetime],
+        tracer: Tracer | None = None,
+        *,
+        is_last: bool = True,
     ) -> None:
         self._consumer = consumer
         self._group = group
         self._metrics = metrics
         self._clock = clock
+        self._tracer = tracer
+        self._is_last = is_last
         self._taken: dict[int, float] = {}
 
     async def receive(self, limit: int) -> Delivery:
         """See the port."""
         delivery = await self._consumer.receive(limit)
         self._taken[id(delivery)] = time.monotonic()
+        if self._tracer is not None:
+            self._tracer.taken(delivery.records)
         if len(self._taken) > _UNHANDLED:  # a delivery whose partition was taken away is never acknowledged
             del self._taken[next(iter(self._taken))]
         return delivery
@@ -75,6 +109,8 @@ class ObservedConsumer:
     async def acknowledge(self, delivery: Delivery) -> None:
         """See the port."""
         await self._consumer.acknowledge(delivery)
+        if self._tracer is not None and self._is_last:
+            self._tracer.handled(self._group, delivery.records)
         taken = self._taken.pop(id(delivery), None)
         if taken is not None:
             self._metrics.observe(catalogue.HANDLING, self._group, value=time.monotonic() - taken)
@@ -94,8 +130,8 @@ def _now() -> datetime:
 class ObservedBus(ObservedPublisher):
     """Both sides."""
 
-    def __init__(self, bus: Bus, metrics: Metrics, *, narrates: bool) -> None:
-        super().__init__(bus, metrics, narrates)
+    def __init__(self, bus: Bus, metrics: Metrics, *, narrates: bool, tracer: Tracer | None = None) -> None:
+        super().__init__(bus, metrics, narrates, tracer)
         self._bus = bus
 
     @property
@@ -107,4 +143,5 @@ class ObservedBus(ObservedPublisher):
     async def consume(self, group: str, topics: Sequence[Topic]) -> AsyncIterator[Consumer]:
         """See the port."""
         async with self._bus.consume(group, topics) as consumer:
-            yield ObservedConsumer(consumer, group, self.metrics, _now)
+            is_last = Topic.VERDICTS in topics
+            yield ObservedConsumer(consumer, group, self.metrics, _now, self.tracer, is_last=is_last)
