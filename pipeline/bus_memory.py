@@ -28,14 +28,14 @@ class _Group:
     def ended(self) -> bool:
         return self.topics <= self.sealed
 
-    async def put(self, records: Sequence[Record]) -> None:
-        for record in records:
-            if len(self.waiting) >= self.capacity:
-                async with self.changed:
-                    self.changed.notify_all()
-                    await self.changed.wait_for(lambda: len(self.waiting) < self.capacity)
-            self.waiting.append(record)
-        await self.wake()
+    async def room(self) -> None:
+        """Wait until one more record has a place."""
+        async with self.changed:
+            await self.changed.wait_for(self.has_room)
+
+    def has_room(self) -> bool:
+        """Whether a publisher may go on."""
+        return len(self.waiting) < self.capacity
 
     async def wake(self) -> None:
         async with self.changed:
@@ -74,17 +74,25 @@ class MemoryBus:
 
     async def publish(self, records: Sequence[Record]) -> None:
         """See the port. Raises ValueError for a topic that was sealed."""
-        placed: list[Record] = []
         for record in records:
+            groups = [group for group in self._groups.values() if record.topic in group.topics]
+            while full := [group for group in groups if not group.has_room()]:
+                await self._wake()  # what was placed already may be what makes room
+                await full[0].room()
             if record.topic in self._sealed:
                 raise ValueError(f"{record.topic} is sealed: no record can follow")
+            # offset and place at once, in every group: whoever waits for room keeps no place in
+            # the order, or a later offset would be read first and this one be taken for known
             offset = self._offsets.get(record.topic, 0)
             self._offsets[record.topic] = offset + 1
-            placed.append(Record(record.topic, record.key, record.event, offset=offset))
+            placed = Record(record.topic, record.key, record.event, offset=offset)
+            for group in groups:
+                group.waiting.append(placed)
+        await self._wake()
+
+    async def _wake(self) -> None:
         for group in self._groups.values():
-            wanted = [record for record in placed if record.topic in group.topics]
-            if wanted:
-                await group.put(wanted)
+            await group.wake()
 
     async def seal(self, topic: Topic) -> None:
         """See the port."""

@@ -77,6 +77,21 @@ async def test_publishing_waits_for_a_group_that_is_behind(bus: Bus) -> None:
         assert [first.records[0].key, *await asyncio.wait_for(draining, PATIENCE)] == keys
 
 
+async def test_offsets_grow_also_when_a_publisher_overtakes_one_that_waits(bus: Bus) -> None:
+    """A sink that has written an offset takes every smaller one for written, too."""
+    async with bus.consume("group", [Topic.RESOURCES]) as consumer:
+        keys = [str(number) for number in range(CAPACITY + 1)]
+        waiting = asyncio.create_task(bus.publish(_records(Topic.RESOURCES, keys)))
+        first = await consumer.receive(1)
+        await bus.publish(_records(Topic.RESOURCES, ["late"]))
+        offsets = [first.records[0].offset]
+        while len(offsets) < CAPACITY + 2:
+            delivery = await asyncio.wait_for(consumer.receive(3), PATIENCE)
+            offsets += [record.offset for record in delivery.records]
+        await waiting
+    assert offsets == sorted(offsets)
+
+
 async def test_a_cancelled_receive_loses_nothing(bus: Bus) -> None:
     async with bus.consume("group", [Topic.RESOURCES]) as consumer:
         receiving = asyncio.create_task(consumer.receive(1))
