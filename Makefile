@@ -5,9 +5,11 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 BIN := .venv/bin
 READY := .venv/ready
 BENCH ?= scan
+SUITE ?= watcher
+SEED ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint bench services lock schemas clean
+.PHONY: demo test lint bench faults services lock schemas clean
 
 demo: $(READY) ## audit a small shop, look at what it finds
 	@$(BIN)/python -m examples.demo
@@ -23,6 +25,9 @@ lint: $(READY) ## style, types, import layers
 
 bench: $(READY) ## BENCH=scan: measure, print a table, write it under benchmarks/results/
 	$(BIN)/python -m benchmarks.$(BENCH)
+
+faults: $(READY) ## SUITE=watcher SEED=n: break things; 0 only when nothing was lost or doubled
+	$(BIN)/python -m tests.faults.$(SUITE) $(if $(SEED),--seed $(SEED))
 
 services: $(READY) ## fetch and build the real services that tests run against
 	$(BIN)/python -m tests.services
