@@ -14,6 +14,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -124,8 +125,16 @@ class Cluster:
     def request(
         self, method: str, path: str, body: Any = None, content_type: str = "application/json"
     ) -> Any:
-        """One request as administrator. Raises urllib.error.HTTPError."""
-        return _call(method, f"{self.url}{path}", body, content_type)
+        """One request as administrator, again where the server is too busy. Raises urllib.error.HTTPError."""
+        deadline = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                return _call(method, f"{self.url}{path}", body, content_type)
+            except urllib.error.HTTPError as error:  # 429: nothing was done, for example while it starts
+                if error.code != HTTPStatus.TOO_MANY_REQUESTS or time.monotonic() > deadline:
+                    raise
+                error.close()
+            time.sleep(0.2)
 
     def until_served(self, path: str) -> None:
         """Wait until the server serves a kind that was defined just now."""
