@@ -11,6 +11,7 @@ from cli.ring import outlives_a_run
 from evaluator.app import GROUP as EVALUATOR_GROUP
 from evaluator.app import TOPICS as EVALUATOR_TOPICS
 from evaluator.app import Evaluator
+from evaluator.images.on_demand import ImagesOnDemand
 from evaluator.rego.engines import Engines
 from evaluator.state import State
 from pipeline.bus import Bus
@@ -101,7 +102,8 @@ class Embedded:
         async with AsyncExitStack() as stack:
             engines = await stack.enter_async_context(Engines.start(settings.evaluator))
             rego = telemetry.rego(engines) if telemetry else engines
-            evaluator = Evaluator(settings.evaluator, rego, state, now)
+            images = await stack.enter_async_context(ImagesOnDemand(settings.images))
+            evaluator = Evaluator(settings.evaluator, rego, state, now, images)
             if telemetry is not None:
                 telemetry.measure_evaluator(engines, evaluator, state)
             consumer = await stack.enter_async_context(bus.consume(EVALUATOR_GROUP, EVALUATOR_TOPICS))

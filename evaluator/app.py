@@ -4,6 +4,9 @@ Batches of resources are evaluated concurrently and told in the order they came:
 one task takes from the bus and asks, another waits for the answers, publishes and
 acknowledges. A policy event waits until all before it is told, so that each
 resource is judged by the policies that stood before it on the log.
+
+What policies want to know of images is asked before the engines are, several images at
+once; what cannot be had is an `error`, and asked for again on a schedule.
 """
 
 import asyncio
@@ -16,12 +19,15 @@ from itertools import groupby, islice
 import msgspec
 from msgspec.structs import replace
 
-from evaluator.evaluation import Finding, Inquiry, conclude, inquire
+from evaluator.evaluation import Finding, Inquiry, complete, conclude, inquire
+from evaluator.images.port import FindsConfigs, NoConfigs
 from evaluator.loading import LoadedPolicy, load
+from evaluator.policies.configs import Found, Wanted
 from evaluator.rego.memo import DIFFERS, Memo
 from evaluator.rego.questions import Rego
+from evaluator.schedule import Schedule
 from evaluator.state import State
-from evaluator.verdicts import tell, withdraw
+from evaluator.verdicts import key_of, tell, withdraw
 from pipeline.bus import Consumer, Delivery, Publisher, Record
 from pipeline.events import (
     Event,
@@ -49,6 +55,10 @@ _IN_FLIGHT = 4
 """Batches being evaluated at once: each worker has the next one waiting."""
 
 
+_TICK = 1.0
+"""Seconds between looks at what is due by the clock."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Item:
     """A resource event with what there is to conclude from it. `applied` None: it is gone."""
@@ -74,13 +84,20 @@ class Evaluator:
     """One evaluator with its state. `clock` gives the time of a verdict, once for each batch."""
 
     def __init__(
-        self, settings: EvaluatorSettings, rego: Rego, state: State, clock: Callable[[], datetime]
+        self,
+        settings: EvaluatorSettings,
+        rego: Rego,
+        state: State,
+        clock: Callable[[], datetime],
+        images: FindsConfigs | None = None,
     ) -> None:
         self._settings = settings
         self._rego = rego
         self.memo = Memo(rego)
         self._state = state
         self._clock = clock
+        self._images = images or NoConfigs()
+        self._schedule = Schedule(settings.retry_first, settings.retry_most, settings.recheck)
         self._checked: dict[str, PolicyChecked] = {}
         self._batches: asyncio.Queue[_Batch | None] = asyncio.Queue(maxsize=_IN_FLIGHT)
 
@@ -88,13 +105,40 @@ class Evaluator:
         """Evaluate until the log ends; then seal the verdicts."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._tell_all(consumer, publisher), name="evaluator-tell")
-            while (delivery := await consumer.receive(_BATCH)).records:
+            while (delivery := await self._receive(consumer, group)).records:
                 await self._take(delivery, publisher, group)
                 await self._doubt(publisher, group)
             await self._batches.join()
             await self._doubt(publisher, group)
             await self._batches.put(None)
         await publisher.seal(Topic.VERDICTS)
+
+    async def _receive(self, consumer: Consumer, group: asyncio.TaskGroup) -> Delivery:
+        """The next records; until they come, judge again what is due."""
+        if not self._state.goes_on:
+            return await consumer.receive(_BATCH)
+        while True:
+            await self._judge_again(group)
+            try:
+                async with asyncio.timeout(_TICK):
+                    return await consumer.receive(_BATCH)
+            except TimeoutError:
+                continue
+
+    async def _judge_again(self, group: asyncio.TaskGroup) -> None:
+        for due in self._schedule.due(asyncio.get_running_loop().time()):
+            loaded = self._state.policies.get(due.policy)
+            if loaded is None:
+                self._schedule.drop_policy(due.policy)
+                continue
+            await self._batches.join()  # nothing older than what is remembered is on its way
+            if due.keys is None:
+                await self._put_all(group, loaded, self._state.resources(), {})
+                continue
+            resources = dict(self._state.some_resources(due.keys))
+            for gone in due.keys - resources.keys():
+                self._schedule.worked(due.policy, gone)
+            await self._put_all(group, loaded, iter(resources.items()), {})
 
     async def _take(self, delivery: Delivery, publisher: Publisher, group: asyncio.TaskGroup) -> None:
         """Start what a delivery asks for. Only its last batch acknowledges it."""
@@ -138,13 +182,32 @@ class Evaluator:
 
     async def _ask(self, items: Sequence[_Item]) -> list[list[Finding]]:
         """Findings of each item, in order. One call for the batch: it goes to one worker."""
-        queries = [query for item in items if item.inquiry for query in item.inquiry.queries]
+        inquiries = await self._with_configs(items)
+        queries = [query for inquiry in inquiries if inquiry for query in inquiry.queries]
         answers = iter(await self.memo.evaluate(queries) if queries else [])
-        findings: list[list[Finding]] = []
-        for item in items:
-            inquiry = item.inquiry
-            findings.append(conclude(inquiry, [next(answers) for _ in inquiry.queries]) if inquiry else [])
-        return findings
+        return [
+            conclude(inquiry, [next(answers) for _ in inquiry.queries]) if inquiry else []
+            for inquiry in inquiries
+        ]
+
+    async def _with_configs(self, items: Sequence[_Item]) -> list[Inquiry | None]:
+        """Inquiries that need no config any more. All that the batch needs is asked for at once."""
+        asked = [
+            (number, wanted, item.applied)
+            for number, item in enumerate(items)
+            if item.inquiry and item.applied
+            for wanted in item.inquiry.wanted
+        ]
+        if not asked:
+            return [item.inquiry for item in items]
+        answers = await asyncio.gather(*(self._images.find(wanted, applied) for _, wanted, applied in asked))
+        found: dict[int, dict[Wanted, Found]] = {}
+        for (number, wanted, _), answer in zip(asked, answers, strict=True):
+            found.setdefault(number, {})[wanted] = answer
+        return [
+            complete(item.inquiry, found[number]) if item.inquiry and number in found else item.inquiry
+            for number, item in enumerate(items)
+        ]
 
     async def _tell_all(self, consumer: Consumer, publisher: Publisher) -> None:
         """Publish what batches give, in the order they were taken."""
@@ -170,15 +233,31 @@ class Evaluator:
             return
         state.put_resource(item.key, item.applied)
         yield from tell(state, item.key, item.applied, findings, now, item.handed_on)
-        still = {finding.policy.name for finding in findings}
+        self._remember_failures(item.key, findings, only)
+        still = {key_of(item.applied, finding) for finding in findings}
         left = [
             (key, last)
             for key, last in state.verdicts_of(item.key)
-            if last.policy.name not in still
+            if key not in still
             and (only == last.policy.name or (not only and state.is_over(last.policy.name)))
         ]
         reason = Withdrawal.POLICY_CHANGED if only else Withdrawal.OUT_OF_SCOPE
         yield from withdraw(state, item.key, left, reason, now, item.handed_on)
+
+    def _remember_failures(self, key: str, findings: Sequence[Finding], only: str) -> None:
+        """What to ask for again: one entry for a policy and a resource, whichever image it was."""
+        if not self._state.goes_on:
+            return
+        now = asyncio.get_running_loop().time()
+        of_images = [finding for finding in findings if finding.image is not None]
+        if only and not of_images:
+            self._schedule.worked(only, key)  # the policy says nothing of it any more
+        for name, group in groupby(of_images, key=lambda finding: finding.policy.name):
+            waits = [finding.retry_after for finding in group if finding.retry_after is not None]
+            if waits:
+                self._schedule.failed(name, key, now, max(waits))
+            else:
+                self._schedule.worked(name, key)
 
     async def _policy_event(self, record: Record, publisher: Publisher, group: asyncio.TaskGroup) -> None:
         """Load or drop a policy, and judge every resource remembered by it."""
@@ -208,14 +287,26 @@ class Evaluator:
     ) -> None:
         """Put a policy in place and evaluate it, and it alone, on every resource remembered."""
         self._state.policies[name] = loaded
-        resources = self._state.resources()
+        self._schedule.drop_policy(name)
+        if loaded.changes_by_itself:
+            self._schedule.repeat(name, asyncio.get_running_loop().time())
+        await self._put_all(group, loaded, self._state.resources(), handed_on)
+        await self._batches.join()
+
+    async def _put_all(
+        self,
+        group: asyncio.TaskGroup,
+        loaded: LoadedPolicy,
+        resources: Iterator[tuple[str, ResourceApplied]],
+        handed_on: Mapping[str, str],
+    ) -> None:
+        """Start evaluating one policy on some resources."""
         while batch := list(islice(resources, _BATCH)):
             items = [
                 _Item(key, applied, inquire(applied, [loaded], UnmatchedImages.IGNORE), handed_on)
                 for key, applied in batch
             ]
-            await self._put(group, items, None, only=name)
-        await self._batches.join()
+            await self._put(group, items, None, only=loaded.policy.ref.name)
 
 
 def _runs(records: Sequence[Record]) -> Iterator[tuple[Topic, list[Record]]]:

@@ -3,15 +3,21 @@
 For each policy that matches: decided at once (authorities, a policy that does not
 work), or a query for the memo, and behind it the pool. Policies that ask for the
 same input document share one query.
+
+A policy that asks for an image's config (`fetchConfigFile`) is asked of each image by
+itself. Which configs are needed is in the inquiry (`wants`); `complete` takes them.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from msgspec import structs
+
 from evaluator.loading import TEXT_FIELD, LoadedPolicy
 from evaluator.policies.authorities import Failed, Passed, Unknown
-from evaluator.policies.document import Document, DocumentBuilder
+from evaluator.policies.configs import Found, Unavailable, Wanted, each_image, wanted
+from evaluator.policies.document import Document, DocumentBuilder, DocumentKey
 from evaluator.policies.judge import NOT_COMPLIANT, Judgement, judge, read_answer
 from evaluator.policies.matching import matching_images, unmatched_images
 from evaluator.policies.resources import workload_of
@@ -41,6 +47,33 @@ class Finding:
     policy: PolicyRef
     images: tuple[Image, ...]
     judgement: Judgement
+    image: Image | None = None
+    """Set where it is of one image; `images` is empty then."""
+    image_key: str = ""
+    """What sets the verdicts of one resource's images apart."""
+    config_digest: str = ""
+    """Of the image's config that was judged."""
+    retry_after: float | None = None
+    """Where the config could not be had: seconds that the registry wants to be left alone for."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Whose answer a query's answer is: a finding that has no judgement yet."""
+
+    finding: Finding
+    module: Module
+
+
+@dataclass(frozen=True, slots=True)
+class _Want:
+    """A policy that needs the config of an image."""
+
+    policy: PolicyRef
+    module: Module
+    key: DocumentKey
+    image: Image
+    image_key: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +81,17 @@ class Inquiry:
     """A resource with what is decided already and what has to be asked."""
 
     decided: tuple[Finding, ...]
-    asked: tuple[tuple[PolicyRef, tuple[Image, ...], Module], ...]
+    asked: tuple[_Asked, ...]
     """In the order of the queries' modules."""
     queries: tuple[Query, ...]
+    wants: tuple[_Want, ...] = ()
+    """What cannot be asked before there are configs."""
+    documents: DocumentBuilder | None = None
+
+    @property
+    def wanted(self) -> frozenset[Wanted]:
+        """The images whose configs are needed."""
+        return frozenset(wanted(want.image) for want in self.wants)
 
 
 def inquire(
@@ -64,7 +105,8 @@ def inquire(
         refs = [loaded.policy.ref for loaded in policies]
         return Inquiry(tuple(Finding(ref, (), _error(str(error))) for ref in refs), (), ())
     decided: list[Finding] = []
-    asked: dict[Document, list[tuple[PolicyRef, tuple[Image, ...], Module]]] = {}
+    asked: dict[Document, list[_Asked]] = {}
+    wants: list[_Want] = []
     covered: list[Image] = []
     documents = DocumentBuilder(applied)
     for loaded in policies:
@@ -75,25 +117,55 @@ def inquire(
         way = _decide(loaded)
         if isinstance(way, Judgement):
             decided.append(Finding(loaded.policy.ref, images, way))
+        elif loaded.document_key is not None and loaded.fetches:
+            ref, key = loaded.policy.ref, loaded.document_key
+            wants += (_Want(ref, way, key, image, name) for name, image in each_image(images))
         elif loaded.document_key is not None:
             document = documents.build(loaded.document_key)
-            asked.setdefault(document, []).append((loaded.policy.ref, images, way))
+            entry = _Asked(Finding(loaded.policy.ref, images, _PASSED), way)
+            asked.setdefault(document, []).append(entry)
     if unmatched is UnmatchedImages.WARN and (left := unmatched_images(workload, covered)):
         decided.append(Finding(NO_MATCHING_POLICY, left, _unmatched(left)))
-    return Inquiry(
-        tuple(decided),
+    return Inquiry(tuple(decided), *_queries(asked), tuple(wants), documents if wants else None)
+
+
+def complete(inquiry: Inquiry, found: Mapping[Wanted, Found]) -> Inquiry:
+    """Ask what could not be asked without configs. `found`: of every image that is `wanted`."""
+    decided = list(inquiry.decided)
+    asked: dict[Document, list[_Asked]] = {}
+    for want in inquiry.wants:
+        config = found[wanted(want.image)]
+        if isinstance(config, Unavailable):
+            error = _error(f"no image config: {config.reason}")
+            finding = Finding(want.policy, (), error, want.image, want.image_key)
+            decided.append(replace(finding, retry_after=config.retry_after))
+            continue
+        image = structs.replace(want.image, tag_digest=config.tag_digest)
+        finding = Finding(want.policy, (), _PASSED, image, want.image_key, config.digest)
+        if inquiry.documents is not None:
+            document = inquiry.documents.build(want.key, config)
+            asked.setdefault(document, []).append(_Asked(finding, want.module))
+    more, queries = _queries(asked)
+    return Inquiry(tuple(decided), inquiry.asked + more, inquiry.queries + queries)
+
+
+def _queries(asked: Mapping[Document, Sequence[_Asked]]) -> tuple[tuple[_Asked, ...], tuple[Query, ...]]:
+    return (
         tuple(entry for entries in asked.values() for entry in entries),
-        tuple(Query(document, tuple(entry[2] for entry in entries)) for document, entries in asked.items()),
+        tuple(
+            Query(document, tuple(entry.module for entry in entries)) for document, entries in asked.items()
+        ),
     )
 
 
 def conclude(inquiry: Inquiry, answers: Sequence[Sequence[Answer]]) -> list[Finding]:
-    """All findings of a resource, ordered by policy name. `answers`: of each query, in order."""
+    """All findings of a resource, ordered by policy and image. `answers`: of each query, in order."""
     flat = [answer for row in answers for answer in row]
     findings = list(inquiry.decided)
-    for (ref, images, module), answer in zip(inquiry.asked, flat, strict=True):
-        findings.append(Finding(ref, images, _judge(answer, module.engine)))
-    return sorted(findings, key=lambda finding: finding.policy.name)
+    for asked, answer in zip(inquiry.asked, flat, strict=True):
+        judgement = _judge(answer, asked.module.engine)
+        findings.append(replace(asked.finding, judgement=judgement))
+    return sorted(findings, key=lambda finding: (finding.policy.name, finding.image_key))
 
 
 def _decide(loaded: LoadedPolicy) -> Judgement | Module:

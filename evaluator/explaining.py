@@ -11,7 +11,8 @@ from typing import Protocol
 
 import msgspec
 
-from evaluator.evaluation import Finding, Inquiry, conclude, inquire
+from evaluator.evaluation import Finding, Inquiry, complete, conclude, inquire
+from evaluator.images.port import FindsConfigs
 from evaluator.loading import LoadedPolicy
 from evaluator.policies.judge import Judgement, judge, read_answer
 from evaluator.policies.matching import fits
@@ -44,25 +45,40 @@ class Account:
     known: bool = True
 
 
-async def explain(loaded: LoadedPolicy, applied: ResourceApplied, pool: Explains) -> Account:
-    """Evaluate a policy on a resource, and explain the finding. Raises DocumentError: it is no JSON."""
+async def explain(
+    loaded: LoadedPolicy, applied: ResourceApplied, pool: Explains, images: FindsConfigs
+) -> list[Account]:
+    """Evaluate a policy on a resource, and explain each finding: one, or one for each image.
+
+    Raises DocumentError: it is no JSON.
+    """
     inquiry = inquire(applied, [loaded], UnmatchedImages.IGNORE)
+    if inquiry.wanted:
+        found = {wanted: await images.find(wanted, applied) for wanted in inquiry.wanted}
+        inquiry = complete(inquiry, found)
     questions = _questions(inquiry)
     answers = await pool.evaluate(questions) if questions else []
-    finding = next(iter(conclude(inquiry, answers)), None)
-    if finding is None:
-        return Account(None, note=_no_match(loaded, applied))
+    findings = conclude(inquiry, answers)
+    if not findings:
+        return [Account(None, note=_no_match(loaded, applied))]
+    documents = [question.document for question in questions for _ in question.modules]
+    asked = {
+        entry.finding.image_key: document for entry, document in zip(inquiry.asked, documents, strict=True)
+    }
+    return [await _account(loaded, finding, asked.get(finding.image_key), pool) for finding in findings]
+
+
+async def _account(loaded: LoadedPolicy, finding: Finding, document: bytes | None, pool: Explains) -> Account:
     if finding.judgement.outcome is Outcome.ERROR:
         return Account(finding, note="the policy could not be evaluated, so nothing decided", known=False)
-    if not questions:
+    if document is None or loaded.module is None:
         return Account(finding, note=_without_rego(finding.judgement))
-    (question,) = questions
-    (module,) = question.modules
-    explained = await pool.explain(module.text, question.document)
+    explained = await pool.explain(loaded.module.text, document)
     if explained.error:
         return _unknown(finding, explained.error)
     if _said(judge(read_answer(explained.value))) != _said(finding.judgement):
-        return _unknown(finding, f"regorus, which explains, and {module.engine} do not agree on this policy")
+        engine = loaded.module.engine
+        return _unknown(finding, f"regorus, which explains, and {engine} do not agree on this policy")
     return Account(finding, tuple(relevant(explained.steps, finding.judgement)))
 
 

@@ -36,6 +36,16 @@ class LoadedPolicy:
         """What its authorities say, of whatever image."""
         return admit(self.policy)
 
+    @property
+    def fetches(self) -> bool:
+        """Whether it needs the config of each image."""
+        return self.policy.rego is not None and self.policy.rego.fetch_config_file
+
+    @property
+    def changes_by_itself(self) -> bool:
+        """Whether its verdicts may change with no event: by the time, or by a tag that moves."""
+        return self.module is not None and (self.fetches or not self.module.pure)
+
     @cached_property
     def document_key(self) -> DocumentKey | None:
         """Which input document it asks for; None where it asks for none."""

@@ -85,6 +85,18 @@ class State:
         for key, body in list(self._resources.items()):
             yield key, _resources.decode(body)
 
+    def some_resources(self, keys: Collection[str]) -> Iterator[tuple[str, ResourceApplied]]:
+        """Those of these resources that are remembered."""
+        for key in sorted(keys):
+            body = self._resources.get(key)
+            if body is not None:
+                yield key, _resources.decode(body)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether what is remembered is judged again; a scan ends with its last resource."""
+        return self._remember and not self._once
+
     def last(self, resource_key: str, verdict_key: str) -> LastVerdict | None:
         """The last verdict of a key."""
         return self._verdicts.get(resource_key, {}).get(verdict_key)

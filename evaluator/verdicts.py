@@ -29,6 +29,11 @@ from pipeline.events import (
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
+def key_of(applied: ResourceApplied, finding: Finding) -> str:
+    """Key of the verdict that a finding becomes."""
+    return verdict_key(applied.cluster, applied.resource.uid, finding.policy.name, finding.image_key)
+
+
 def tell(
     state: State,
     resource_key: str,
@@ -42,7 +47,7 @@ def tell(
     `handed_on`: extension attributes that the event which asked hands on (`pipeline.events.carried`).
     """
     for finding in findings:
-        key = verdict_key(applied.cluster, applied.resource.uid, finding.policy.name)
+        key = key_of(applied, finding)
         last = state.last(resource_key, key)
         verdict = _verdict(applied, finding, Change.NEW, now)
         if last is not None:
@@ -59,7 +64,7 @@ def tell(
             resource_digest=applied.digest,
             generation=finding.policy.generation,
             policy_digest=finding.policy.digest,
-            image_config_digest="",
+            image_config_digest=finding.config_digest,
             outcome=verdict.outcome,
         )
         state.put_verdict(resource_key, key, event_id, verdict)
@@ -114,6 +119,7 @@ def _verdict(applied: ResourceApplied, finding: Finding, kind: Change, now: date
         message=judgement.message,
         warning=judgement.warning,
         images=finding.images,
+        image=finding.image,
         explanation=judgement.explanation,
         evaluated_at=now,
         resource_digest=applied.digest,

@@ -174,6 +174,9 @@ class Image(Data, frozen=True):
     name: str
     container: str = ""
     digest: str = ""
+    tag_digest: str = ""
+    """What the tag points at in the registry: the bytes that were judged where none run, and where others
+    run, a tag that has moved. Known only where a policy asks for the image's config."""
 
 
 class Explanation(Data, frozen=True):

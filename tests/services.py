@@ -24,6 +24,9 @@ KUBERNETES_VERSION = "v1.36.3"
 POD_SECURITY_VERSION = "v0.37.0"
 """Of k8s.io/pod-security-admission, whose fixtures are the reference for the catalog's two profiles."""
 
+REGISTRY_VERSION = "v3.1.2"
+"""Of CNCF distribution, the registry most others are compared with."""
+
 _KUBE_MODULE = Path(__file__).parent / "kube"
 _REQUIRED = "TOCSIN_REQUIRE_SERVICES"
 
@@ -37,6 +40,16 @@ def cache_folder() -> Path:
 def opa_path() -> Path:
     """Where the OPA binary is, once built."""
     return cache_folder() / f"opa-{OPA_VERSION}" / "opa"
+
+
+def registry_path() -> Path:
+    """Where the registry's binary is, once built."""
+    return cache_folder() / f"registry-{REGISTRY_VERSION}" / "registry"
+
+
+def registry() -> Path:
+    """The registry's binary for a test; skips or fails like `opa`."""
+    return _there(registry_path(), f"registry {REGISTRY_VERSION}")
 
 
 def kube_folder() -> Path:
@@ -87,6 +100,15 @@ def build_opa() -> None:
         subprocess.run([go, "install", module], env={**os.environ, "GOBIN": str(path.parent)}, check=True)
 
 
+def build_registry() -> None:
+    """Build the registry with Go, unless it is there."""
+    path = registry_path()
+    if go := _needed(path, f"registry {REGISTRY_VERSION}"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        module = f"github.com/distribution/distribution/v3/cmd/registry@{REGISTRY_VERSION}"
+        subprocess.run([go, "install", module], env={**os.environ, "GOBIN": str(path.parent)}, check=True)
+
+
 def build_kube() -> None:
     """Build the API server and etcd with Go, unless they are there."""
     folder = kube_folder()
@@ -128,6 +150,7 @@ def _needed(path: Path, name: str) -> str | None:
 
 if __name__ == "__main__":
     build_opa()
+    build_registry()
     fetch_pod_security()
     build_kube()
     sys.exit(0)

@@ -59,6 +59,8 @@ class Explained(_Part, frozen=True):
     engine: str
     resource: str
     file: str
+    image: str
+    """Where it is of one image of the object; "" where it is of the object."""
     outcome: Expected
     message: str
     warning: str
@@ -78,6 +80,7 @@ def explained(
         engine=checked.engine,
         resource=subject_of(applied.resource),
         file=applied.file,
+        image=account.finding.image_key if account.finding else "",
         outcome=Expected(judgement.outcome.value) if judgement else Expected.SKIP,
         message=judgement.message if judgement else "",
         warning=judgement.warning if judgement else "",

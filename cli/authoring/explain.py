@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 from cli.authoring.accounts import Explained, explained
+from cli.authoring.configs import AnnotatedConfigs, without_config
 from cli.authoring.places import TextPlace, locate
 from cli.authoring.running import load_source
 from cli.authoring.sources import PolicySource
@@ -11,6 +12,7 @@ from cli.authoring.targets import find_policy, read_objects
 from cli.invoke import complain, let_go_of_stdout
 from cli.render import explanation, json_text
 from evaluator.explaining import explain
+from evaluator.images.on_demand import ImagesOnDemand
 from evaluator.rego.engines import Engines
 from pipeline.errors import EvaluationError, ExitCode
 from pipeline.settings import load_settings
@@ -28,15 +30,16 @@ async def explain_policy(
         complain(failure.text)
     complete = not failures
     found: list[Explained] = []
-    async with Engines.start(settings.evaluator) as engines:
+    async with Engines.start(settings.evaluator) as engines, ImagesOnDemand(settings.images) as images:
         loaded, checked = await load_source(source, engines, settings)
         if loaded is None:
             raise EvaluationError(f"{source.found.file}: policy {checked.policy.name}: {checked.error}")
         place = _place(source, loaded.policy.rego.text if loaded.policy.rego else "")
         for applied in objects:
-            account = await explain(loaded, applied, engines)
-            complete = complete and account.known
-            found.append(explained(source, place, checked, applied, account))
+            configs = AnnotatedConfigs(images, applied)
+            for account in await explain(loaded, without_config(applied), engines, configs):
+                complete = complete and account.known
+                found.append(explained(source, place, checked, applied, account))
     try:
         if output == "json":
             json_text.stream({"explanations": found}, sys.stdout.buffer)

@@ -4,17 +4,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cli.authoring.cases import Case
+from cli.authoring.configs import IMAGE_CONFIG, AnnotatedConfigs, without_config
 from cli.authoring.discovery import Suite
 from cli.authoring.layout import Expected
 from cli.authoring.report import CaseReport, PolicyReport, Status
 from cli.authoring.sources import PolicySource
-from evaluator.evaluation import Finding, conclude, inquire
+from evaluator.evaluation import Finding, Inquiry, complete, conclude, inquire
+from evaluator.images.port import NoConfigs
 from evaluator.loading import LoadedPolicy, load
 from evaluator.rego.memo import Memo
 from evaluator.rego.questions import Rego
-from pipeline.events import PolicyChecked, ResourceApplied
+from pipeline.events import Outcome, PolicyChecked, ResourceApplied
 from pipeline.settings import Settings
 from pipeline.settings_types import UnmatchedImages
+
+_NO_CONFIGS = NoConfigs(f"the object has no annotation {IMAGE_CONFIG}")
+_WORSE = (Outcome.PASS, Outcome.WARN, Outcome.FAIL, Outcome.ERROR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +60,23 @@ async def load_source(
 async def findings_of(
     loaded: LoadedPolicy, resources: Sequence[ResourceApplied], pool: Rego
 ) -> list[Finding | None]:
-    """What the policy says of each resource; None where it does not apply."""
-    inquiries = [inquire(applied, [loaded], UnmatchedImages.IGNORE) for applied in resources]
+    """What the policy says of each resource, of several images the worst; None where it does not apply."""
+    inquiries = [await _inquire(loaded, applied) for applied in resources]
     queries = [query for inquiry in inquiries for query in inquiry.queries]
     answers = iter(await Memo(pool).evaluate(queries) if queries else [])
     found = [conclude(inquiry, [next(answers) for _ in inquiry.queries]) for inquiry in inquiries]
-    return [next(iter(findings), None) for findings in found]
+    return [max(findings, key=_weight, default=None) for findings in found]
+
+
+async def _inquire(loaded: LoadedPolicy, applied: ResourceApplied) -> Inquiry:
+    """With configs as the object gives them: a test asks no registry."""
+    inquiry = inquire(without_config(applied), [loaded], UnmatchedImages.IGNORE)
+    configs = AnnotatedConfigs(_NO_CONFIGS, applied)
+    return complete(inquiry, {wanted: await configs.find(wanted, applied) for wanted in inquiry.wanted})
+
+
+def _weight(finding: Finding) -> int:
+    return _WORSE.index(finding.judgement.outcome)
 
 
 def _got(finding: Finding | None) -> Got:

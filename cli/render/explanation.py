@@ -22,6 +22,7 @@ def write(items: Sequence[Explained], out: TextIO) -> None:
 def _lines(item: Explained) -> Iterator[tuple[str, str]]:
     yield "", f"{item.resource} ({item.file})"
     head = {
+        "image": item.image,
         "policy": f"{item.policy} ({item.policy_file})",
         "outcome": "does not apply" if item.outcome is Expected.SKIP else item.outcome.value,
         "message": item.message,

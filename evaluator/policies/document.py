@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from evaluator.policies.configs import ImageConfig
 from evaluator.policies.model import Rego
 from pipeline.errors import DocumentError, clip
 from pipeline.events import ResourceApplied
@@ -54,17 +55,20 @@ class DocumentBuilder:
 
     def __init__(self, applied: ResourceApplied) -> None:
         self._applied = applied
-        self._documents: dict[DocumentKey, Document] = {}
+        self._documents: dict[tuple[DocumentKey, str], Document] = {}
 
-    def build(self, key: DocumentKey) -> Document:
-        """The document for the policies that ask for it."""
-        document = self._documents.get(key)
+    def build(self, key: DocumentKey, config: ImageConfig | None = None) -> Document:
+        """The document for the policies that ask for it; with the config of one image where they do."""
+        whose = (key, config.digest if config else "")
+        document = self._documents.get(whose)
         if document is None:
-            document = self._documents[key] = self._assemble(key)
+            document = self._documents[whose] = self._assemble(key, config)
         return document
 
-    def _assemble(self, key: DocumentKey) -> Document:
+    def _assemble(self, key: DocumentKey, config: ImageConfig | None) -> Document:
         value: dict[str, Any] = {"authorityMatches": msgspec.json.decode(key.matches)}
+        if config is not None:
+            value["config"] = config.platforms
         if key.include_object_meta:
             value["metadata"] = self._metadata()
         if key.include_spec:

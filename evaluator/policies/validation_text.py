@@ -46,9 +46,7 @@ def parse_text(section: Section, *, in_spec: bool) -> Rego | None:
         fetch_config_file=bool(flags["fetchConfigFile"]),
         source=sources[0],
         type=PolicyType(written),
-        unsupported="; ".join(
-            _unsupported(section, PolicyType(written), sources[0], flags["fetchConfigFile"])
-        ),
+        unsupported="; ".join(_unsupported(section, PolicyType(written), sources[0])),
     )
 
 
@@ -78,9 +76,7 @@ def _check_remote(section: Section) -> None:
         remote.problem("sha256sum", "expected the SHA-256 of the text, got nothing")
 
 
-def _unsupported(
-    section: Section, language: PolicyType, source: TextSource, fetch_config_file: bool | None
-) -> list[str]:
+def _unsupported(section: Section, language: PolicyType, source: TextSource) -> list[str]:
     found = []
     if language is PolicyType.CUE:
         found.append(f"{section.path('type')}: Tocsin does not evaluate CUE yet")
@@ -88,6 +84,4 @@ def _unsupported(
         found.append(f"{section.path(source)}: Tocsin does not read policies from ConfigMaps yet")
     if source is TextSource.REMOTE:
         found.append(f"{section.path(source)}: Tocsin does not fetch remote policies yet")
-    if fetch_config_file:
-        found.append(f"{section.path('fetchConfigFile')}: Tocsin does not read image config files yet")
     return found

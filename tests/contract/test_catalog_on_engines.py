@@ -179,7 +179,7 @@ def test_a_policy_is_valid_and_describes_itself(policy: str) -> None:
     annotations = metadata["annotations"]
     assert parsed.ref.name == f"{name}-{control}"
     assert parsed.ref.mode is Mode.WARN
-    assert not parsed.unsupported or parsed.rego.fetch_config_file
+    assert not parsed.unsupported
     assert not parsed.unknown_fields
     assert not parsed.warnings
     assert metadata["labels"] == {"tocsin.dev/profile": name}

@@ -34,8 +34,14 @@ class Ran:
 
 
 def environment(home: Path) -> dict[str, str]:
-    """Nothing of the caller but the path; state goes to the test's own folder."""
-    return {"PATH": os.environ["PATH"], "HOME": str(home), "XDG_STATE_HOME": str(home / "state")}
+    """Nothing of the caller but the path; state goes to the test's own folder. No registry is asked."""
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": str(home),
+        "XDG_STATE_HOME": str(home / "state"),
+        "XDG_CACHE_HOME": str(home / "cache"),
+        "TOCSIN_OFFLINE": "true",
+    }
 
 
 def tocsin(

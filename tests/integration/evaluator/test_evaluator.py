@@ -234,7 +234,6 @@ async def test_a_policy_that_does_not_compile_is_an_error_verdict_with_its_place
     ("spec", "field"),
     [
         ({"policy": {"type": "cue", "data": "x: 1"}}, "CUE"),
-        ({"policy": {"type": "rego", "data": PRIVILEGED, "fetchConfigFile": True}}, "fetchConfigFile"),
         ({"policy": {"type": "rego", "configMapRef": {"name": "a", "key": "b"}}}, "configMapRef"),
         ({"authorities": [{"keyless": {"identities": [{"issuer": "i", "subject": "s"}]}}]}, "keyless"),
     ],

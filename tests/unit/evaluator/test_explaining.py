@@ -10,6 +10,7 @@ from typing import Any
 
 from evaluator.evaluation import Finding, conclude, inquire
 from evaluator.explaining import Account, explain, relevant
+from evaluator.images.port import NoConfigs
 from evaluator.loading import LoadedPolicy
 from evaluator.policies.judge import Defined, judge
 from evaluator.policies.validation import parse
@@ -51,7 +52,9 @@ async def account(answer: Answer = NOTHING, explained: Explained = STEPS, **spec
     body = policy_object(**{"policy": REGO, **spec})
     policy = parse(PolicyApplied(cluster="test", name="p", digest="", object=body))
     module = Module(1, EngineName.REGOPY, "text") if policy.rego else None
-    return await explain(LoadedPolicy(policy, module), resource(), FakePool(answer, explained))
+    pool = FakePool(answer, explained)
+    (account,) = await explain(LoadedPolicy(policy, module), resource(), pool, NoConfigs())
+    return account
 
 
 async def test_steps_are_given_where_both_come_to_one_judgement() -> None:

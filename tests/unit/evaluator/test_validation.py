@@ -169,7 +169,6 @@ def test_a_remote_policy_needs_a_checksum() -> None:
         ({"type": "cue", "data": "x"}, "spec.policy.type"),
         ({"type": "rego", "configMapRef": CONFIG_MAP}, "spec.policy.configMapRef"),
         ({"type": "rego", "remote": REMOTE}, "spec.policy.remote"),
-        (REGO | {"fetchConfigFile": True}, "spec.policy.fetchConfigFile"),
     ],
 )
 def test_what_tocsin_does_not_evaluate_yet_is_valid_and_named(policy: dict[str, Any], field: str) -> None:

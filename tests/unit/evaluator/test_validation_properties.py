@@ -119,15 +119,12 @@ def test_a_policy_does_not_depend_on_map_order(dropped: list[tuple[Any, ...]], r
 
 
 @pytest.mark.skipif(not TUTORIAL.is_dir(), reason="the tutorial's policies are not beside this checkout")
-def test_the_tutorial_policies_are_valid_and_only_the_image_age_is_not_supported() -> None:
+def test_the_tutorial_policies_are_valid_and_supported() -> None:
     policies = {
         path.stem: parse(applied_policy(yaml.safe_load(path.read_text(encoding="utf-8"))))
         for path in sorted(TUTORIAL.glob("*.yaml"))
     }
     assert len(policies) == 7
-    unsupported = {name: policy.unsupported for name, policy in policies.items() if policy.unsupported}
-    assert unsupported == {
-        "maximum-image-age": "spec.policy.fetchConfigFile: Tocsin does not read image config files yet"
-    }
+    assert not any(policy.unsupported for policy in policies.values())
     assert {policy.ref.mode for policy in policies.values()} == {"warn"}
     assert not any(policy.unknown_fields for policy in policies.values())

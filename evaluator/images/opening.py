@@ -1,0 +1,45 @@
+"""Everything that asks registries, put together from settings."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from time import monotonic
+from typing import Self
+
+from evaluator.images.configs import Configs
+from evaluator.images.content import Content
+from evaluator.images.credentials import DockerConfig, Keychain
+from evaluator.images.places import Places
+from evaluator.images.registry import Registry
+from evaluator.images.store import Store
+from evaluator.images.transport import Transport
+from evaluator.policies.configs import Found, Wanted
+from pipeline.events import ResourceApplied
+from pipeline.settings import ImageSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Images:
+    """What may be asked about images. `content` is for signatures, `configs` for `fetchConfigFile`."""
+
+    content: Content
+    configs: Configs
+    keychain: Keychain
+    transport: Transport
+
+    @classmethod
+    @asynccontextmanager
+    async def start(
+        cls, settings: ImageSettings, clock: Callable[[], float] = monotonic
+    ) -> AsyncIterator[Self]:
+        """Open what settings name; nothing is asked yet."""
+        places = Places(settings)
+        async with Transport(settings, places) as transport:
+            registry = Registry(settings, places, transport, clock)
+            content = Content(settings, registry, Store(settings.cache, settings.cache_bytes))
+            keychain = DockerConfig(settings.docker_config, settings.helper_timeout)
+            yield cls(content, Configs(settings, content, clock), keychain, transport)
+
+    async def find(self, wanted: Wanted, applied: ResourceApplied) -> Found:  # noqa: ARG002 - see FindsConfigs
+        """The configs of an image of a resource, or why there are none."""
+        return await self.configs.find(wanted, self.keychain)
