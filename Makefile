@@ -37,6 +37,8 @@ lock: $(READY) ## pin every dependency again, with hashes
 		--extra dev --extra postgres --extra regorus --extra keyless --extra tracing -o requirements/dev.txt
 	$(BIN)/uv pip compile -q pyproject.toml --universal --generate-hashes --upgrade \
 		--extra postgres --extra regorus --extra keyless --extra tracing -c requirements/dev.txt -o requirements/runtime.txt
+	@echo 'hatchling>=1.27' | $(BIN)/uv pip compile -q - --universal --generate-hashes --no-header \
+		-c requirements/dev.txt -o requirements/build.txt
 
 schemas: $(READY) ## write what is generated under docs/reference but the engines: schemas, commands, lint rules, metrics
 	$(BIN)/python -m pipeline.schemas docs/reference/schemas

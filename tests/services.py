@@ -27,6 +27,9 @@ POD_SECURITY_VERSION = "v0.37.0"
 REGISTRY_VERSION = "v3.1.2"
 """Of CNCF distribution, the registry most others are compared with."""
 
+COMPOSE_GO_VERSION = "v2.16.2"
+"""Of github.com/compose-spec/compose-go, which has the JSON schema of compose files."""
+
 _KUBE_MODULE = Path(__file__).parent / "kube"
 _REQUIRED = "TOCSIN_REQUIRE_SERVICES"
 
@@ -71,6 +74,16 @@ def pod_security_folder() -> Path:
 def pod_security() -> Path:
     """The fixtures of the Pod Security Standards for a test; skips or fails like `opa`."""
     return _there(pod_security_folder(), f"pod-security-admission {POD_SECURITY_VERSION}")
+
+
+def compose_schema_path() -> Path:
+    """Where the JSON schema of compose files is, once fetched."""
+    return cache_folder() / f"compose-spec-{COMPOSE_GO_VERSION}.json"
+
+
+def compose_schema() -> Path:
+    """The JSON schema of compose files for a test; skips or fails like `opa`."""
+    return _there(compose_schema_path(), f"compose-spec {COMPOSE_GO_VERSION}")
 
 
 def kube() -> Path:
@@ -135,6 +148,19 @@ def fetch_pod_security() -> None:
         part.rename(folder)
 
 
+def fetch_compose_schema() -> None:
+    """Fetch the schema with Go, unless it is there."""
+    path = compose_schema_path()
+    if go := _needed(path, f"compose-spec {COMPOSE_GO_VERSION}"):
+        module = f"github.com/compose-spec/compose-go/v2@{COMPOSE_GO_VERSION}"
+        fetch = [go, "mod", "download", "-json", module]
+        run = subprocess.run(fetch, capture_output=True, text=True, check=True, cwd=_KUBE_MODULE)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix(".part")
+        shutil.copyfile(Path(json.loads(run.stdout)["Dir"]) / "schema" / "compose-spec.json", part)
+        part.rename(path)
+
+
 def _needed(path: Path, name: str) -> str | None:
     """The path of Go where something is to be built."""
     go = shutil.which("go")
@@ -152,5 +178,6 @@ if __name__ == "__main__":
     build_opa()
     build_registry()
     fetch_pod_security()
+    fetch_compose_schema()
     build_kube()
     sys.exit(0)

@@ -1,0 +1,42 @@
+"""A compose file as `docker compose` reads it: variables put in, services in their order."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from graphlib import TopologicalSorter
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+FILE = Path(__file__).parents[2] / "compose.yaml"
+_VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
+
+
+@dataclass(frozen=True)
+class Project:
+    """Services by name."""
+
+    services: Mapping[str, dict[str, Any]]
+    document: Mapping[str, Any]
+
+    @property
+    def order(self) -> list[str]:
+        """Each service after those it depends on."""
+        graph = {name: service.get("depends_on", {}) for name, service in self.services.items()}
+        return list(TopologicalSorter(graph).static_order())
+
+
+def load(environment: Mapping[str, str] | None = None, file: Path = FILE) -> Project:
+    """Read the file with `${NAME}` and `${NAME:-default}` from this environment."""
+    given = environment or {}
+
+    def value(found: re.Match[str]) -> str:
+        return given.get(found[1]) or found[2] or ""
+
+    text = "\n".join(
+        _VARIABLE.sub(value, line) if not line.lstrip().startswith("#") else line
+        for line in file.read_text(encoding="utf-8").splitlines()
+    )
+    document = yaml.safe_load(text)
+    return Project(document["services"], document)

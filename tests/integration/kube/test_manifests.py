@@ -1,0 +1,62 @@
+"""The manifests under deploy/ as a real API server takes them, and as Tocsin's own catalog judges them.
+
+Not covered: that they run (there is no kubelet); what rbac.yaml allows is in `tests/e2e/test_access`.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.e2e.command import tocsin
+from tests.kube.cluster import Cluster
+
+pytestmark = pytest.mark.xdist_group("kube")
+
+DEPLOY = Path(__file__).parents[3] / "deploy"
+PATHS = {
+    "ConfigMap": "/api/v1/namespaces/tocsin/configmaps",
+    "Deployment": "/apis/apps/v1/namespaces/tocsin/deployments",
+    "Job": "/apis/batch/v1/namespaces/tocsin/jobs",
+}
+FILES = ("run.yaml", "services.yaml")
+
+
+def objects(file: str) -> list[dict[str, Any]]:
+    return list(yaml.safe_load_all((DEPLOY / file).read_text(encoding="utf-8")))
+
+
+def containers(file: str) -> list[tuple[str, dict[str, Any]]]:
+    """Name of the workload and its container."""
+    return [
+        (body["metadata"]["name"], body["spec"]["template"]["spec"]["containers"][0])
+        for body in objects(file)
+        if body["kind"] != "ConfigMap"
+    ]
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_an_api_server_takes_every_field(cluster: Cluster, file: str) -> None:
+    if not any(
+        item["metadata"]["name"] == "tocsin" for item in cluster.request("GET", "/api/v1/namespaces")["items"]
+    ):
+        cluster.request("POST", "/api/v1/namespaces", {"metadata": {"name": "tocsin"}})
+    for body in objects(file):
+        cluster.request("POST", f"{PATHS[body['kind']]}?dryRun=All&fieldValidation=Strict", body)
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_the_restricted_profile_finds_nothing(file: str, tmp_path: Path) -> None:
+    ran = tocsin(tmp_path, "scan", str(DEPLOY / file), "-p", "catalog:restricted", "--strict")
+    assert ran.code == 0, ran.out
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_each_that_goes_on_is_probed_where_it_listens(file: str) -> None:
+    for name, container in containers(file):
+        if name in {"tocsin-migrate", "tocsin-topics"}:
+            continue
+        assert container["livenessProbe"]["httpGet"]["path"] == "/healthz"
+        assert container["readinessProbe"]["httpGet"]["path"] == "/readyz"
+        assert container["ports"] == [{"name": "http", "containerPort": 8080}]
