@@ -1,5 +1,6 @@
 """How many violations there are, of what, and whether they get fewer."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -25,44 +26,46 @@ _NONE = "none"
 async def summarise(reader: Reader, wanted: Filter, since: datetime, now: datetime) -> Summary:
     """Open violations now, and what happened since, beside the period of the same length before.
 
-    The filter's own state and times say nothing here.
+    The filter's own state and times say nothing here. Asked on three connections at the same time:
+    each question reads a hundred thousand index entries.
     """
     where = [*conditions(replace(wanted, state=State.ALL, since=None, until=None))]
-
-    def run(connection: Connection) -> Summary:
-        is_server = connection.dialect.name == "postgresql"
-        groups = page(connection, _open(where))
-        severities = {
-            (row["cluster"], row["name"]): row["severity"] or _NONE for row in page(connection, _SEVERITIES)
-        }
-        total = sum(row["count"] for row in groups)
-        period = _period(connection, where, since, now, total, is_server=is_server)
-        open_before = total - period.opened + period.resolved
-        before = _period(connection, where, since - (now - since), since, open_before, is_server=is_server)
-        return Summary(
-            open=total,
-            enforce=sum(row["count"] for row in groups if row["mode"] == "enforce"),
-            policies=_counts(groups, lambda row: row["policy"]),
-            namespaces=_counts(groups, lambda row: row["namespace"]),
-            severities=_counts(groups, lambda row: severities.get((row["cluster"], row["policy"]), _NONE)),
-            modes=_counts(groups, lambda row: row["mode"]),
-            period=period,
-            before=before,
+    earlier = since - (now - since)
+    async with asyncio.TaskGroup() as group:
+        asked = group.create_task(reader.run(lambda connection: _open(connection, where)), name="open")
+        later = group.create_task(
+            reader.run(lambda connection: _happened(connection, where, since, now)), name="period"
         )
-
-    return await reader.run(run)
+        before = group.create_task(
+            reader.run(lambda connection: _happened(connection, where, earlier, since)), name="before"
+        )
+    groups, severities = asked.result()
+    total = sum(row["count"] for row in groups)
+    period = _period(later.result(), since, now, total)
+    return Summary(
+        open=total,
+        enforce=sum(row["count"] for row in groups if row["mode"] == "enforce"),
+        policies=_counts(groups, lambda row: row["policy"]),
+        namespaces=_counts(groups, lambda row: row["namespace"]),
+        severities=_counts(groups, lambda row: severities.get((row["cluster"], row["policy"]), _NONE)),
+        modes=_counts(groups, lambda row: row["mode"]),
+        period=period,
+        before=_period(before.result(), earlier, since, total - period.opened + period.resolved),
+    )
 
 
 _SEVERITIES = select(policies.c.cluster, policies.c.name, policies.c.severity)
 
 
-def _open(where: Sequence[ColumnElement[bool]]) -> Any:
+def _open(
+    connection: Connection, where: Sequence[ColumnElement[bool]]
+) -> tuple[Sequence[RowMapping], dict[tuple[str, str], str]]:
+    """Open violations by what they are counted under, and the severity of each policy."""
     heading = (_C.cluster, _C.namespace, _C.policy, _C.mode)
-    return (
-        select(*heading, func.count().label("count"))
-        .where(_C.resolved_at.is_(None), *where)
-        .group_by(*heading)
-    )
+    query = select(*heading, func.count().label("count")).where(_C.resolved_at.is_(None), *where)
+    found = page(connection, query.group_by(*heading))
+    known = page(connection, _SEVERITIES)
+    return found, {(row["cluster"], row["name"]): row["severity"] or _NONE for row in known}
 
 
 def _counts(groups: Iterable[RowMapping], name: Callable[[RowMapping], str]) -> tuple[Count, ...]:
@@ -76,15 +79,14 @@ def _counts(groups: Iterable[RowMapping], name: Callable[[RowMapping], str]) -> 
     return tuple(Count(name=each, violations=count, enforce=enforced[each]) for each, count in ranked)
 
 
-def _period(
-    connection: Connection,
-    where: Sequence[ColumnElement[bool]],
-    since: datetime,
-    until: datetime,
-    open_at_end: int,
-    *,
-    is_server: bool,
-) -> Period:
+_Happened = tuple[int, dict[str, RowMapping]]
+"""How many opened; by resolution, how many ended and after how long."""
+
+
+def _happened(
+    connection: Connection, where: Sequence[ColumnElement[bool]], since: datetime, until: datetime
+) -> _Happened:
+    is_server = connection.dialect.name == "postgresql"
     opened = select(func.count().label("count")).select_from(violations)
     opened = opened.where(_C.opened_at >= since, _C.opened_at < until, *where)
     lasted = _seconds(_C.resolved_at, is_server=is_server) - _seconds(_C.opened_at, is_server=is_server)
@@ -94,11 +96,16 @@ def _period(
         .group_by(_C.resolution)
     )
     ends = {row["resolution"]: row for row in page(connection, ended)}
+    return page(connection, opened)[0]["count"], ends
+
+
+def _period(happened: _Happened, since: datetime, until: datetime, open_at_end: int) -> Period:
+    opened, ends = happened
     fixed = ends.get(Resolution.FIXED.value)
     return Period(
         since=since,
         until=until,
-        opened=page(connection, opened)[0]["count"],
+        opened=opened,
         resolved=sum(row["count"] for row in ends.values()),
         resolutions={how: ends[how]["count"] for how in sorted(ends)},
         mean_seconds_to_fix=None if fixed is None else float(fixed["mean"]),

@@ -1,0 +1,62 @@
+"""Two at one database: time-outs of locks and statements, and upgrades at the same time.
+
+Not covered: a SQLite file that is locked (`test_store`).
+"""
+
+import asyncio
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.engine import make_url
+
+import migrations
+from pipeline.errors import StoreBusyError, StoreError
+from pipeline.settings import DatabaseLimits
+from sink import schema
+from sink.database import connect, parse_url, translated
+from sink.store import Store
+from tests.contract.test_store import delivery, resource
+from tests.e2e.command import TOCSIN
+
+SHORT = DatabaseLimits(lock_timeout=0.1, statement_timeout=0.2)
+LONG = DatabaseLimits(lock_timeout=60, statement_timeout=60)
+
+
+@pytest.fixture
+def server(database: str) -> str:
+    if database.startswith("sqlite"):
+        pytest.skip("a file has no time-outs but one, for its lock")
+    return database
+
+
+async def test_a_lock_that_somebody_else_holds_is_busy_and_may_be_tried_again(server: str) -> None:
+    url = parse_url(server)
+    async with connect(url, writes=True) as other, connect(url, writes=True, limits=SHORT) as engine:
+        await schema.upgrade(other)
+        store = Store(engine)
+        async with other.begin() as connection:
+            await connection.execute(text("LOCK TABLE resources"))
+            with pytest.raises(StoreBusyError, match="locked by another session"):
+                await store.apply(delivery([resource()]), "log")
+        await store.apply(delivery([resource()]), "log")
+
+
+@pytest.mark.parametrize("said_in_url", [False, True])
+async def test_a_statement_that_takes_too_long_is_ended_and_the_url_has_the_last_word(
+    server: str, *, said_in_url: bool
+) -> None:
+    options = {"options": "-c statement_timeout=200ms"} if said_in_url else {}
+    url = parse_url(make_url(server).update_query_dict(options).render_as_string(hide_password=False))
+    async with connect(url, writes=False, limits=LONG if said_in_url else SHORT) as engine:
+        with pytest.raises(StoreError, match="took too long"), translated(url):
+            async with engine.connect() as connection:
+                await connection.execute(text("SELECT pg_sleep(30)"))
+
+
+async def test_upgrades_at_the_same_time_wait_for_each_other(database: str) -> None:
+    command = (TOCSIN, "db", "upgrade", "--db", database)
+    running = [await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.PIPE) for _ in "abc"]
+    said = [(await each.communicate())[1].decode() for each in running]
+    assert [each.returncode for each in running] == [0, 0, 0], said
+    async with connect(parse_url(database), writes=False) as engine:
+        assert await schema.current(engine) == migrations.HEAD
