@@ -5,9 +5,9 @@ read by its id afterwards, for what the policy said.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from sqlalchemy import ColumnElement, Integer, cast, distinct, func, select
+from sqlalchemy import Integer, Subquery, cast, distinct, func, select
 from sqlalchemy.engine import Connection, RowMapping
 
 from sink.queries import orders
@@ -23,15 +23,14 @@ _C = violations.c
 _EXAMPLES = 500
 """Read in one query."""
 
-_HEADINGS: Mapping[By, tuple[ColumnElement[Any], ...]] = {
-    By.WORKLOAD: (_C.cluster, _C.namespace, _C.workload_kind, _C.workload_name, _C.policy),
-    By.POLICY: (_C.policy, _C.cluster),
-    By.NAMESPACE: (_C.cluster, _C.namespace),
+_WORKLOAD = ("cluster", "namespace", "workload_kind", "workload_name", "policy")
+_HEADINGS: Mapping[By, tuple[str, ...]] = {
+    By.WORKLOAD: _WORKLOAD,
+    By.POLICY: ("policy", "cluster"),
+    By.NAMESPACE: ("cluster", "namespace"),
 }
-_OLDEST = func.min(_C.opened_at, type_=_C.opened_at.type)
-_NEWEST = func.max(_C.opened_at, type_=_C.opened_at.type)
-_COUNT = cast(func.count(), Integer)
-_WORKLOAD = (_C.cluster, _C.namespace, _C.workload_kind, _C.workload_name)
+_AMOUNTS = {Sort.NEWEST: "newest", Sort.OLDEST: "oldest", Sort.COUNT: "violations"}
+"""What these orders begin with."""
 
 
 async def list_groups(
@@ -47,27 +46,13 @@ async def list_groups(
 
     The groups are in memory: there are as many as there are workloads, not as resources.
     """
-    heading = _HEADINGS[by]
-    columns, downwards = _order(heading, sort)
+    groups = _by_workload(wanted) if by is By.WORKLOAD else _of_workloads(wanted, _HEADINGS[by])
+    columns = [groups.c[name] for name in _order(_HEADINGS[by], sort)]
+    downwards = sort in (Sort.NEWEST, Sort.COUNT)
     about = (by.value, sort.value, wanted.state.value)
-    query = (
-        select(
-            *heading,
-            _OLDEST.label("oldest"),
-            _NEWEST.label("newest"),
-            func.max(_C.last_seen_at, type_=_C.last_seen_at.type).label("last_seen"),
-            _COUNT.label("violations"),
-            func.min(_C.mode).label("strictest"),  # of "enforce" and "warn"
-            func.min(_C.id).label("example"),
-            *_distinct(by),
-        )
-        .where(*conditions(wanted))
-        .group_by(*heading)
-        .order_by(*orders.order(columns, downwards=downwards))
-    )
+    query = select(groups).order_by(*orders.order(columns, downwards=downwards))
     if start:
-        key = orders.key_of(start, about, columns)
-        query = query.having(orders.after(columns, key, downwards=downwards))
+        query = query.where(orders.after(columns, orders.key_of(start, about, columns), downwards=downwards))
     found: Sequence[RowMapping] = ()
 
     def run(connection: Connection) -> T:
@@ -78,37 +63,52 @@ async def list_groups(
     answer = await reader.run(run)
     if limit is None or len(found) <= limit:
         return answer, ""
-    return answer, orders.token(about, _key(found[limit - 1], columns))
+    return answer, orders.token(about, tuple(found[limit - 1][column.name] for column in columns))
 
 
-def _order(heading: Sequence[ColumnElement[Any]], sort: Sort) -> tuple[list[ColumnElement[Any]], bool]:
+def _order(heading: Sequence[str], sort: Sort) -> list[str]:
     match sort:
-        case Sort.NEWEST:
-            return [_NEWEST, *heading], True
-        case Sort.OLDEST:
-            return [_OLDEST, *heading], False
-        case Sort.COUNT:
-            return [_COUNT, *heading], True
+        case Sort.NEWEST | Sort.OLDEST | Sort.COUNT:
+            return [_AMOUNTS[sort], *heading]
         case Sort.POLICY:
-            return sorted(heading, key=lambda column: column is not _C.policy), False
+            return sorted(heading, key=lambda name: name != "policy")
         case Sort.RESOURCE:
-            return sorted(heading, key=lambda column: column is _C.policy), False
+            return sorted(heading, key=lambda name: name == "policy")
 
 
-def _key(row: RowMapping, columns: Sequence[ColumnElement[Any]]) -> orders.Key:
-    names = {id(_NEWEST): "newest", id(_OLDEST): "oldest", id(_COUNT): "violations"}
-    return tuple(row[names.get(id(column)) or column.key or ""] for column in columns)
+def _by_workload(wanted: Filter) -> Subquery:
+    """Groups of one workload and policy, in the order of an index."""
+    heading = [_C[name] for name in _WORKLOAD]
+    query = select(
+        *heading,
+        func.min(_C.opened_at, type_=_C.opened_at.type).label("oldest"),
+        func.max(_C.opened_at, type_=_C.opened_at.type).label("newest"),
+        func.max(_C.last_seen_at, type_=_C.last_seen_at.type).label("last_seen"),
+        func.count().label("violations"),
+        func.min(_C.mode).label("strictest"),  # of "enforce" and "warn"
+        func.min(_C.id).label("example"),
+    )
+    return query.where(*conditions(wanted)).group_by(*heading).subquery()
 
 
-def _distinct(by: By) -> list[ColumnElement[Any]]:
-    """Counted over the workload's columns joined by what no name holds."""
-    if by is By.WORKLOAD:
-        return []
-    workload = _C.namespace + "/" + _C.workload_kind + "/" + _C.workload_name
-    return [
+def _of_workloads(wanted: Filter, names: Sequence[str]) -> Subquery:
+    """Groups of those groups: thousands, where counting what is distinct costs nothing."""
+    inner = _by_workload(wanted).c
+    heading = [inner[name] for name in names]
+    # joined by what no name holds
+    workload = inner.namespace + "/" + inner.workload_kind + "/" + inner.workload_name
+    query = select(
+        *heading,
+        func.min(inner.oldest, type_=inner.oldest.type).label("oldest"),
+        func.max(inner.newest, type_=inner.newest.type).label("newest"),
+        func.max(inner.last_seen, type_=inner.last_seen.type).label("last_seen"),
+        cast(func.sum(inner.violations), Integer).label("violations"),
+        func.min(inner.strictest).label("strictest"),
+        func.min(inner.example).label("example"),
         func.count(distinct(workload)).label("workloads"),
-        func.count(distinct(_C.policy)).label("policies"),
-    ]
+        func.count(distinct(inner.policy)).label("policies"),
+    )
+    return query.group_by(*heading).subquery()
 
 
 def _groups(connection: Connection, by: By, found: Sequence[RowMapping]) -> Iterator[Group]:
