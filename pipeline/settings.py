@@ -102,7 +102,6 @@ class ImageSettings:
     platforms: int
     docker_config: Path
     helper_timeout: float
-    pull_secrets: bool
     ca_file: str
     allowed_registries: frozenset[str]
     denied_registries: frozenset[str]
@@ -317,10 +316,6 @@ class Settings(BaseSettings):
     credential_helper_timeout: float = Field(
         default=10.0, gt=0, description="Seconds a docker credential helper may take."
     )
-    image_pull_secrets: bool = Field(
-        default=False,
-        description="Use imagePullSecrets of a cluster's workloads: needs the right to get Secrets by name.",
-    )
     registry_ca_file: str = Field(
         default="", description="PEM file of authorities to trust for registries, besides the system's."
     )
@@ -482,7 +477,6 @@ class Settings(BaseSettings):
             platforms=self.platform_limit,
             docker_config=self.docker_config,
             helper_timeout=self.credential_helper_timeout,
-            pull_secrets=self.image_pull_secrets,
             ca_file=self.registry_ca_file,
             allowed_registries=self.allowed_registries,
             denied_registries=self.denied_registries,
