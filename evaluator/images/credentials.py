@@ -1,4 +1,4 @@
-"""Credentials as docker keeps them: `config.json`, credential helpers, pull secrets.
+"""Credentials as docker keeps them: `config.json` and credential helpers.
 
 Source: docker's `cli/config/configfile`, docker-credential-helpers' protocol, and
 Kubernetes' `pkg/credentialprovider` (keys with a path; the longest that fits is tried).
@@ -11,7 +11,7 @@ import binascii
 import os
 import re
 import signal
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -54,14 +54,6 @@ class Keychain(Protocol):
         ...
 
 
-class Anonymous:
-    """Knows none."""
-
-    async def find(self, registry: str, repository: str) -> Credential | None:  # noqa: ARG002 - see Keychain
-        """None."""
-        return None
-
-
 class DockerConfig:
     """A docker `config.json`, read when it is first needed; a file that is not there has no credentials.
 
@@ -93,21 +85,6 @@ class DockerConfig:
             if registry not in self._from_helpers:
                 self._from_helpers[registry] = await ask_helper(helper, registry, self._timeout)
             return self._from_helpers[registry]
-
-
-class Keychains:
-    """Several, asked in turn."""
-
-    def __init__(self, keychains: Iterable[Keychain]) -> None:
-        self._keychains = tuple(keychains)
-
-    async def find(self, registry: str, repository: str) -> Credential | None:
-        """See Keychain."""
-        for keychain in self._keychains:
-            found = await keychain.find(registry, repository)
-            if found is not None:
-                return found
-        return None
 
 
 def find_auth(auths: Mapping[str, Any], registry: str, repository: str) -> Credential | None:
@@ -164,7 +141,7 @@ async def ask_helper(helper: str, registry: str, seconds: float) -> Credential |
 
 
 def read_docker_config(body: bytes) -> Mapping[str, Any]:
-    """The content of a `config.json`, or of the older `.dockercfg`. Raises RegistryError."""
+    """The content of a `config.json`. Raises RegistryError."""
     try:
         config = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -176,6 +176,9 @@ class Registry:
         except UnreachableError as error:
             down.failed(str(error), self._clock())
             raise
+        except asyncio.CancelledError:  # the deadline over all that is asked about an image
+            down.failed(f"{place.host}: no answer in time", self._clock())
+            raise
         down.worked()
         return answer
 

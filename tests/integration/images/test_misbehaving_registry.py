@@ -146,6 +146,20 @@ async def test_a_failure_is_an_answer_for_a_while(fake: FakeRegistry, tmp_path: 
     assert len(fake.asked) == 2
 
 
+async def test_a_registry_too_slow_for_one_image_is_not_waited_for_by_the_others(
+    fake: FakeRegistry, tmp_path: Path
+) -> None:
+    fake.scripts[MANIFEST] = [trickle()]
+    settings = image_settings(tmp_path, fake.host, deadline=0.3)
+    async with Images.start(settings, clock=lambda: 0.0) as images:
+        found = [
+            await images.configs.find((f"{fake.host}/shop/{name}:1", ""), images.keychain)
+            for name in ("web", "api", "job")
+        ]
+    assert all(isinstance(each, Unavailable) and "in time" in each.reason for each in found[1:])
+    assert fake.paths() == [MANIFEST]
+
+
 async def test_the_password_goes_to_the_token_service_that_the_registry_names(
     fake: FakeRegistry, tmp_path: Path
 ) -> None:
