@@ -1,7 +1,7 @@
 """The composition root: the whole pipeline in one process, from settings."""
 
-from collections.abc import AsyncIterator, Iterable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
@@ -12,6 +12,7 @@ from evaluator.app import GROUP as EVALUATOR_GROUP
 from evaluator.app import TOPICS as EVALUATOR_TOPICS
 from evaluator.app import Evaluator
 from evaluator.images.on_demand import ImagesOnDemand
+from evaluator.images.pull_secrets import ReadsObjects
 from evaluator.rego.engines import Engines
 from evaluator.state import State
 from pipeline.bus import Bus
@@ -102,7 +103,8 @@ class Embedded:
         async with AsyncExitStack() as stack:
             engines = await stack.enter_async_context(Engines.start(settings.evaluator))
             rego = telemetry.rego(engines) if telemetry else engines
-            images = await stack.enter_async_context(ImagesOnDemand(settings.images))
+            objects = _cluster_objects(settings) if settings.image_pull_secrets else None
+            images = await stack.enter_async_context(ImagesOnDemand(settings.images, objects))
             evaluator = Evaluator(settings.evaluator, rego, state, now, images)
             if telemetry is not None:
                 telemetry.measure_evaluator(engines, evaluator, state)
@@ -115,6 +117,12 @@ class Embedded:
                         embedded.ringing.add(key)
                 embedded.parts["sink"] = await _sink(bus, store, stack)
             yield embedded
+
+
+def _cluster_objects(settings: Settings) -> Callable[[], AbstractAsyncContextManager[ReadsObjects]]:
+    from cli.pull_secrets import ClusterObjects  # the Kubernetes client is slow to load
+
+    return lambda: ClusterObjects.connect(settings.api_server)
 
 
 async def _sink(bus: Bus, store: "Store", stack: AsyncExitStack) -> Part:

@@ -316,6 +316,10 @@ class Settings(BaseSettings):
     credential_helper_timeout: float = Field(
         default=10.0, gt=0, description="Seconds a docker credential helper may take."
     )
+    image_pull_secrets: bool = Field(
+        default=False,
+        description="Use imagePullSecrets of workloads: needs `get` on Secrets and ServiceAccounts.",
+    )
     registry_ca_file: str = Field(
         default="", description="PEM file of authorities to trust for registries, besides the system's."
     )

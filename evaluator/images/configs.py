@@ -37,6 +37,8 @@ _FAILURES = 4096
 _DEPTH = 2
 """Indexes inside of an index that are followed."""
 
+_Asked = tuple[Wanted, Keychain]
+
 
 class Configs:
     """Asks by `content`. `clock`: seconds, monotonic."""
@@ -47,27 +49,30 @@ class Configs:
         self._clock = clock
         self._by_digest = Recent[str, ImageConfig](_REMEMBERED)
         self._tags = Recent[str, tuple[str, float]](_FAILURES)
-        self._failures = Recent[Wanted, tuple[Unavailable, float]](_FAILURES)
+        self._failures = Recent[_Asked, tuple[Unavailable, float]](_FAILURES)
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def find(self, wanted: Wanted, keychain: Keychain) -> Found:
-        """The configs of an image, or why there are none."""
+        """The configs of an image, or why there are none.
+
+        What one keychain may not have is no answer for another that is not equal to it.
+        """
         name, digest = wanted
         try:
             written = parse_reference(name)
         except InvalidReferenceError as error:
             return Unavailable(str(error))
-        failure = self._failures.get(wanted)
+        failure = self._failures.get((wanted, keychain))
         if failure is not None and failure[1] > self._clock():
             return failure[0]
         lock = self._locks.setdefault(f"{written.name} {digest}", asyncio.Lock())
         async with lock:
-            failure = self._failures.get(wanted)
+            failure = self._failures.get((wanted, keychain))
             if failure is not None and failure[1] > self._clock():
                 return failure[0]
             found = await self._ask(written, digest, keychain)
             if isinstance(found, Unavailable):
-                self._failures.put(wanted, (found, self._clock() + self._settings.failure_ttl))
+                self._failures.put((wanted, keychain), (found, self._clock() + self._settings.failure_ttl))
             return found
 
     async def _ask(self, written: Reference, digest: str, keychain: Keychain) -> Found:

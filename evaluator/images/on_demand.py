@@ -4,7 +4,8 @@ Most policies never do: neither an HTTP client nor credentials are loaded for th
 """
 
 import asyncio
-from contextlib import AsyncExitStack
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -14,13 +15,22 @@ from pipeline.settings import ImageSettings
 
 if TYPE_CHECKING:
     from evaluator.images.opening import Images
+    from evaluator.images.pull_secrets import ReadsObjects
 
 
 class ImagesOnDemand:
-    """See `evaluator.images.port.FindsConfigs`; an async context manager."""
+    """See `evaluator.images.port.FindsConfigs`; an async context manager.
 
-    def __init__(self, settings: ImageSettings) -> None:
+    `objects`: opens what reads a cluster's pull secrets.
+    """
+
+    def __init__(
+        self,
+        settings: ImageSettings,
+        objects: Callable[[], AbstractAsyncContextManager["ReadsObjects"]] | None = None,
+    ) -> None:
         self._settings = settings
+        self._objects = objects
         self._stack = AsyncExitStack()
         self._opening = asyncio.Lock()
         self._images: Images | None = None
@@ -44,7 +54,9 @@ class ImagesOnDemand:
             if self._images is None:
                 from evaluator.images.opening import Images
 
-                self._images = await self._stack.enter_async_context(Images.start(self._settings))
+                enter = self._stack.enter_async_context
+                objects = await enter(self._objects()) if self._objects else None
+                self._images = await enter(Images.start(self._settings, objects=objects))
             return self._images
 
     async def find(self, wanted: Wanted, applied: ResourceApplied) -> Found:

@@ -10,6 +10,7 @@ from evaluator.images.configs import Configs
 from evaluator.images.content import Content
 from evaluator.images.credentials import DockerConfig, Keychain
 from evaluator.images.places import Places
+from evaluator.images.pull_secrets import PullSecrets, ReadsObjects
 from evaluator.images.registry import Registry
 from evaluator.images.store import Store
 from evaluator.images.transport import Transport
@@ -26,20 +27,29 @@ class Images:
     configs: Configs
     keychain: Keychain
     transport: Transport
+    pull_secrets: PullSecrets | None = None
+
+    def keychain_of(self, applied: ResourceApplied) -> Keychain:
+        """The credentials that may be used for the images of a resource."""
+        return self.pull_secrets.keychain(applied) if self.pull_secrets else self.keychain
 
     @classmethod
     @asynccontextmanager
     async def start(
-        cls, settings: ImageSettings, clock: Callable[[], float] = monotonic
+        cls,
+        settings: ImageSettings,
+        clock: Callable[[], float] = monotonic,
+        objects: ReadsObjects | None = None,
     ) -> AsyncIterator[Self]:
-        """Open what settings name; nothing is asked yet."""
+        """Open what settings name; nothing is asked yet. `objects`: of a cluster, for pull secrets."""
         places = Places(settings)
         async with Transport(settings, places) as transport:
             registry = Registry(settings, places, transport, clock)
             content = Content(settings, registry, Store(settings.cache, settings.cache_bytes))
             keychain = DockerConfig(settings.docker_config, settings.helper_timeout)
-            yield cls(content, Configs(settings, content, clock), keychain, transport)
+            secrets = PullSecrets(objects, keychain, clock) if objects else None
+            yield cls(content, Configs(settings, content, clock), keychain, transport, secrets)
 
-    async def find(self, wanted: Wanted, applied: ResourceApplied) -> Found:  # noqa: ARG002 - see FindsConfigs
+    async def find(self, wanted: Wanted, applied: ResourceApplied) -> Found:
         """The configs of an image of a resource, or why there are none."""
-        return await self.configs.find(wanted, self.keychain)
+        return await self.configs.find(wanted, self.keychain_of(applied))
