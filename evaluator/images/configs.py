@@ -34,6 +34,8 @@ from pipeline.settings import ImageSettings
 _REMEMBERED = 512
 """Images whose configs are kept in memory: about 10 KiB for each platform."""
 _FAILURES = 4096
+_TAG_SECONDS = 60.0
+"""For which a tag is not looked up on disk again: what is there has an age of its own."""
 _DEPTH = 2
 """Indexes inside of an index that are followed."""
 
@@ -125,7 +127,8 @@ class Configs:
         return digest
 
     def _remember_tag(self, written: Reference, digest: str) -> None:
-        self._tags.put(written.name, (digest, self._clock() + self._settings.tag_ttl))
+        seconds = min(_TAG_SECONDS, self._settings.tag_ttl)
+        self._tags.put(written.name, (digest, self._clock() + seconds))
 
     async def _read(self, manifest: Manifest, reference: Reference, keychain: Keychain) -> ImageConfig:
         reader = _Reader(self._settings, self._content, reference, keychain)

@@ -6,6 +6,7 @@ a script is 404.
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -55,13 +56,13 @@ class FakeRegistry:
         return [each.path for each in self.asked]
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator["FakeRegistry"]:
+    async def running(self, tls: ssl.SSLContext | None = None) -> AsyncIterator["FakeRegistry"]:
         application = web.Application()
         application[_ENDED] = self._ended
         application.router.add_route("*", "/{path:.*}", self._answer)
         runner = web.AppRunner(application, shutdown_timeout=1.0)
         await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
         self._port = runner.addresses[0][1]
         try:
             yield self

@@ -1,6 +1,6 @@
 """Registries that do everything wrong, and credentials that stay where they belong.
 
-Not covered here: TLS to a registry with an authority of one's own.
+Not covered here: TLS (`test_tls`).
 """
 
 import base64

@@ -211,6 +211,23 @@ async def test_a_tag_that_moves_changes_the_verdict_with_no_event(
     assert (after.change, after.image.tag_digest) == (Change.DEGRADED, moved)
 
 
+async def test_a_policy_that_reads_the_clock_is_judged_again_with_no_event(
+    registry: RunningRegistry, tmp_path: Path
+) -> None:
+    pytest.importorskip("regorus", reason="only regorus is trusted with time")
+    outcomes: set[Outcome] = set()
+
+    def both(told: dict[str, Verdict]) -> bool:
+        outcomes.update(verdict.outcome for verdict in told.values())
+        return len(outcomes) > 1
+
+    async with running(tmp_path, registry, recheck=0.05) as cluster:
+        await cluster.policy("clock", "package sigstore\nisCompliant { time.now_ns() % 7 < 3 }", fetch=False)
+        await cluster.pod("a", "nginx")
+        await cluster.until(both)
+    assert outcomes == {Outcome.PASS, Outcome.FAIL}
+
+
 async def test_of_a_running_pod_the_bytes_that_run_are_judged(
     registry: RunningRegistry, tmp_path: Path
 ) -> None:
