@@ -4,7 +4,7 @@ On SQLite by executemany; on PostgreSQL by one statement with one parameter, the
 parsed once and answered once, and no value is adapted by the driver.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -28,6 +28,10 @@ JSON is text inside the JSON: json_to_recordset refuses an escaped NUL that a js
 """
 
 
+_MOST = 16 * 2**20
+"""Bytes of one parameter: a batch of the largest objects there can be would pass PostgreSQL's 1 GiB."""
+
+
 async def upsert(
     connection: AsyncConnection, table: Table, rows: Sequence[Row], *, once: Collection[str] = ()
 ) -> None:
@@ -41,8 +45,9 @@ async def upsert(
     changed = [name for name in rows[0] if name not in keys and name not in once]
     storable = [_storable(row) for row in rows]
     if connection.dialect.name == "postgresql":
-        statement, body = _statement(table, storable, keys, changed)
-        await connection.exec_driver_sql(statement, (body,))
+        statement, whole = _statement(table, storable, keys, changed)
+        for body in _bodies(map(msgspec.json.encode, whole)):
+            await connection.exec_driver_sql(statement, (body,))
         return
     insert = sqlite.insert(table)
     updated = {name: insert.excluded[name] for name in changed}
@@ -51,7 +56,7 @@ async def upsert(
 
 def _statement(
     table: Table, rows: Sequence[Row], keys: Sequence[str], changed: Sequence[str]
-) -> tuple[str, str]:
+) -> tuple[str, list[Row]]:
     """The statement, and the rows for it."""
     # a column that has a default in Python is given it, as SQLAlchemy would
     defaults = {
@@ -71,7 +76,20 @@ def _statement(
     )
     nested = [name for name in names if isinstance(table.columns[name].type, JSON)]
     whole = [_whole(row, defaults, nested) for row in rows]
-    return statement, msgspec.json.encode(whole).decode()
+    return statement, whole
+
+
+def _bodies(rows: Iterable[bytes]) -> Iterator[str]:
+    """JSON arrays of rows, each of at most `_MOST` bytes, or of one row."""
+    part: list[bytes] = []
+    size = 0
+    for row in rows:
+        if part and size + len(row) > _MOST:
+            yield f"[{b','.join(part).decode()}]"
+            part, size = [], 0
+        part.append(row)
+        size += len(row)
+    yield f"[{b','.join(part).decode()}]"
 
 
 def _whole(row: Row, defaults: Row, nested: Sequence[str]) -> Row:

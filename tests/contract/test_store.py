@@ -4,6 +4,7 @@ Not covered: which rows a verdict makes (`tests/unit/sink`), what is asked of th
 (`test_violation_queries`).
 """
 
+import hashlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -37,6 +38,7 @@ from pipeline.events import (
 from sink import schema
 from sink.app import GROUP, TOPICS, run_sink
 from sink.database import connect, parse_url
+from sink.objects import unpacked
 from sink.store import Store
 from sink.tables import metadata
 from tests.unit.sink.histories import CLUSTER, FAIL, PASS, START, history, logs, told, verdict, withdrawn
@@ -262,3 +264,17 @@ async def test_a_database_that_another_writer_holds_is_busy_and_not_broken(store
             await store.apply(delivery([resource()]), "log")
     await store.apply(delivery([resource()]), "log")
     assert (await only(store, "resources"))["name"] == "web"
+
+
+async def test_a_batch_of_large_objects_is_written_whole(store: Store) -> None:
+    # digests, so that compression leaves half: together more than one statement holds
+    large = [
+        {"data": hashlib.shake_256(bytes([number])).hexdigest(3 * 2**20)} for number in range(6)
+    ]  # fmt: skip
+    sent = []
+    for number, content in enumerate(large):
+        ref = ResourceRef(api_version="v1", kind="Pod", namespace="shop", name=f"{number}", uid=f"{number}")
+        data = ResourceApplied(cluster=CLUSTER, resource=ref, digest="d1", object=content)
+        sent.append(record(Topic.RESOURCES, EventType.RESOURCE_APPLIED, f"{CLUSTER}/{number}", data))
+    await store.apply(delivery(sent), "log")
+    assert [unpacked(row["body"]) for row in (await rows(store))["objects"]] == large
