@@ -9,7 +9,7 @@ from uuid import uuid4
 import catalog
 from cli.render.text import counted
 from cli.talk import say
-from cli.wire import known_to, now
+from cli.wire import Earlier, known_to, now
 from pipeline.bus import Bus
 from pipeline.settings import Settings
 from pipeline.telemetry.health import LISTED
@@ -57,7 +57,7 @@ async def follow_cluster(
     policies: tuple[str, ...],
     bus: Bus,
     stop: asyncio.Event,
-    store: "Store",
+    store: Earlier,
     telemetry: "Telemetry",
 ) -> None:
     """Follow a cluster until `stop`: by its own ClusterImagePolicies, or by those in files."""
@@ -133,7 +133,7 @@ async def scan_cluster(
     return summary
 
 
-async def _known_objects(store: "Store", cluster: str, earlier: Known, *, own_policies: bool) -> KnownObjects:
+async def _known_objects(store: Earlier, cluster: str, earlier: Known, *, own_policies: bool) -> KnownObjects:
     policies = frozenset(earlier.policies if own_policies else ())
     return KnownObjects(await store.known_kinds(cluster), policies, frozenset(earlier.failures.values()))
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cli.commands import db, events, policies, violations
+from cli.commands import db, events, policies, services, topics, violations
 from cli.options import (
     PLAIN_HELP,
     Cluster,
@@ -35,6 +35,7 @@ app.add_typer(violations.app, name="violations")
 app.add_typer(policies.app, name="policies")
 app.add_typer(events.app, name="events")
 app.add_typer(db.app, name="db")
+app.add_typer(topics.app, name="topics")
 
 
 def _version(wanted: bool) -> None:
@@ -130,6 +131,11 @@ def run(
 
     options = RunOptions(manifests=tuple(manifests or ()), context=context, policies=tuple(policies or ()))
     finish(run_pipeline(options, namespace=namespace, cluster=cluster, db=db, engine=engine))
+
+
+app.command()(services.watch)
+app.command()(services.evaluate)
+app.command()(services.sink)
 
 
 @app.command()

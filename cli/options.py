@@ -97,4 +97,8 @@ Context = Annotated[
 Database = Annotated[
     str | None, typer.Option("--db", metavar="URL", help="Database, such as sqlite:///tocsin.db (TOCSIN_DB).")
 ]
+Kafka = Annotated[
+    str | None,
+    typer.Option("--kafka", metavar="HOST:PORT", help="Kafka brokers (TOCSIN_KAFKA_BOOTSTRAP)."),
+]
 Engine = Annotated[EngineChoice | None, typer.Option("--engine", help="Rego engine (TOCSIN_ENGINE).")]

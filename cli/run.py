@@ -12,9 +12,9 @@ from cli.event_stream import EventStream
 from cli.render.text import counted
 from cli.ring import TOPICS as RUNG
 from cli.ring import Ring
-from cli.talk import say as _say
+from cli.talk import say
 from cli.telemetry import Telemetry, telling
-from cli.wire import Embedded, known_to, now, policy_paths, store_for
+from cli.wire import Earlier, Embedded, known_to, now, policy_paths, store_for
 from pipeline.bus import Bus
 from pipeline.errors import ExitCode, UsageError
 from pipeline.events import Topic
@@ -23,7 +23,6 @@ from pipeline.settings import Settings, load_settings
 from pipeline.settings_types import EngineChoice, LogFormat
 from pipeline.telemetry.health import LISTED
 from sink.database import parse_url, shown
-from sink.store import Store
 from watcher.cluster.api import in_pod
 from watcher.follow import follow
 from watcher.summary import Summary
@@ -48,14 +47,7 @@ async def run_pipeline(
 ) -> ExitCode:
     """Follow manifests or a cluster until SIGINT or SIGTERM; then drain and return."""
     settings = load_settings(namespace=namespace, cluster=cluster, db=db, engine=engine)
-    if options.manifests and options.context:
-        raise UsageError("--manifests and --context: one run follows one of them")
-    if not options.manifests:
-        if not (options.context or settings.context or in_pod()):
-            raise UsageError("nothing to follow: name a folder with --manifests, or a cluster with --context")
-        settings = for_cluster(settings, options.context, namespace)
-    # a cluster has policies of its own
-    policies = policy_paths(options.policies) if options.policies or options.manifests else ()
+    settings, policies = followed(options, settings, namespace)
     stop = asyncio.Event()
     async with telling(settings, "run", LogFormat.TEXT) as telemetry:
         with stop_on_signals(stop):
@@ -64,6 +56,21 @@ async def run_pipeline(
             else:
                 await as_only_one(settings, lambda: _run((), policies, settings, stop, telemetry), stop)
     return ExitCode.OK
+
+
+def followed(
+    options: RunOptions, settings: Settings, namespace: str | None
+) -> tuple[Settings, tuple[str, ...]]:
+    """Settings for what is to be followed, and the policies to judge it by. Raises UsageError."""
+    if options.manifests and options.context:
+        raise UsageError("--manifests and --context: one run follows one of them")
+    if not options.manifests:
+        if not (options.context or settings.context or in_pod()):
+            raise UsageError("nothing to follow: name a folder with --manifests, or a cluster with --context")
+        settings = for_cluster(settings, options.context, namespace)
+    # a cluster has policies of its own
+    policies = policy_paths(options.policies) if options.policies or options.manifests else ()
+    return settings, policies
 
 
 async def _run(
@@ -86,16 +93,17 @@ async def _run(
         async def source(stop: asyncio.Event) -> None:
             try:
                 if manifests:
-                    await _follow_manifests(manifests, policies, settings, bus, stop, store, telemetry)
+                    listed = say_first_look(telemetry)
+                    await follow_manifests(manifests, policies, settings, bus, stop, store, listed)
                 else:
                     await follow_cluster(settings, policies, bus, stop, store, telemetry)
             finally:
                 for topic in (Topic.POLICIES, Topic.RESOURCES, Topic.DEADLETTERS):
                     await bus.seal(topic)
 
-        _say(f"following {', '.join(manifests) or f'cluster {settings.cluster}'}; Ctrl-C ends it")
-        _say(f"  violations: tocsin violations list{_db_option(settings)}")
-        _say("  events:     tocsin events tail")
+        say(f"following {', '.join(manifests) or f'cluster {settings.cluster}'}; Ctrl-C ends it")
+        say(f"  violations: tocsin violations list{_db_option(settings)}")
+        say("  events:     tocsin events tail")
         parts = {
             "source": source,
             "events": lambda _: stream.serve(streamed),
@@ -105,15 +113,16 @@ async def _run(
         await run_parts(telemetry.health.watching(parts), stop, settings.grace)
 
 
-async def _follow_manifests(
+async def follow_manifests(
     manifests: tuple[str, ...],
     policies: tuple[str, ...],
     settings: Settings,
     bus: Bus,
     stop: asyncio.Event,
-    store: Store,
-    telemetry: Telemetry,
+    store: Earlier,
+    listed: Callable[[Summary], None],
 ) -> None:
+    """Follow files until `stop`."""
     await follow(
         manifests,
         policies,
@@ -122,7 +131,7 @@ async def _follow_manifests(
         now,
         stop,
         known=await known_to(store, settings.cluster),
-        listed=_say_first_look(telemetry),
+        listed=listed,
     )
 
 
@@ -131,14 +140,14 @@ def _db_option(settings: Settings) -> str:
     return f" --db {shown(parse_url(settings.db))}" if settings.db_given else ""
 
 
-def _say_first_look(telemetry: Telemetry) -> Callable[[Summary], None]:
+def say_first_look(telemetry: Telemetry) -> Callable[[Summary], None]:
     """Say what the first look at the disk found, and nothing after that."""
     looks: list[Summary] = []
 
     def listed(summary: Summary) -> None:
         telemetry.health.has(LISTED)
         if not looks:
-            _say(f"read {counted(summary.resources, 'resource')} and {counted(summary.policies, 'policy')}")
+            say(f"read {counted(summary.resources, 'resource')} and {counted(summary.policies, 'policy')}")
         looks.append(summary)
 
     return listed

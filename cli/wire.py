@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 import catalog
 from cli.ring import outlives_a_run
@@ -62,8 +62,17 @@ async def store_for(settings: Settings, stack: AsyncExitStack) -> "Store":
     )
 
 
-async def known_to(store: "Store | None", cluster: str) -> Known:
-    """What the database says that earlier runs published."""
+class Earlier(Protocol):
+    """What earlier runs published, of a cluster: by key on the log."""
+
+    async def known_resources(self, cluster: str) -> dict[str, str]: ...  # noqa: D102 - see sink.store
+    async def known_kinds(self, cluster: str) -> dict[str, tuple[str, str]]: ...  # noqa: D102
+    async def known_policies(self, cluster: str) -> dict[str, str]: ...  # noqa: D102
+    async def known_source_errors(self, cluster: str) -> dict[str, str]: ...  # noqa: D102
+
+
+async def known_to(store: Earlier | None, cluster: str) -> Known:
+    """What the database, or the log, says that earlier runs published."""
     if store is None:
         return Known()
     return Known(

@@ -3,7 +3,8 @@
 Batches of resources are evaluated concurrently and told in the order they came:
 one task takes from the bus and asks, another waits for the answers, publishes and
 acknowledges. A policy event waits until all before it is told, so that each
-resource is judged by the policies that stood before it on the log.
+resource is judged by the policies that stood before it on the log; what it changes is
+judged again in slices, between events (`sweeps`).
 
 What policies want to know of images is asked before the engines are, several images at
 once; what cannot be had is an `error`, and asked for again on a schedule.
@@ -11,22 +12,23 @@ once; what cannot be had is an `error`, and asked for again on a schedule.
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import groupby, islice
+from itertools import groupby
 
 import msgspec
 from msgspec.structs import replace
 
 from evaluator.evaluation import Finding, Inquiry, complete, conclude, inquire
 from evaluator.images.port import FindsConfigs, NoConfigs
-from evaluator.loading import LoadedPolicy, load
+from evaluator.library import Library
 from evaluator.policies.configs import Found, Wanted
 from evaluator.rego.memo import DIFFERS, Memo
 from evaluator.rego.questions import Rego
 from evaluator.schedule import Schedule
-from evaluator.state import State
+from evaluator.state import LastVerdict, State
+from evaluator.sweeps import ALL, Sweeps
 from evaluator.verdicts import key_of, tell, withdraw
 from pipeline.bus import Consumer, Delivery, Publisher, Record
 from pipeline.events import (
@@ -40,6 +42,7 @@ from pipeline.events import (
     carried,
     policy_key,
     policy_name,
+    resource_key,
     source_of,
 )
 from pipeline.settings import EvaluatorSettings
@@ -58,6 +61,9 @@ _IN_FLIGHT = 4
 _TICK = 1.0
 """Seconds between looks at what is due by the clock."""
 
+_NOTHING = Delivery((), {})
+"""Acknowledged after a sweep's batch: what was published stands for itself."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Item:
@@ -68,20 +74,25 @@ class _Item:
     inquiry: Inquiry | None = None
     handed_on: Mapping[str, str] = field(default_factory=dict)
     """Extension attributes of the event that asks for this, for those it causes."""
+    body: bytes | None = None
+    """Of a sweep: how the resource was remembered when it was asked about."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """Items with their answers to come. `only` names the one policy a re-evaluation is for."""
+    """Items with their answers to come. `swept`: the policy's key, or ALL, where a sweep asks."""
 
     items: Sequence[_Item]
     findings: "asyncio.Task[list[list[Finding]]]"
     delivery: Delivery | None = None
-    only: str = ""
+    swept: str | None = None
 
 
 class Evaluator:
-    """One evaluator with its state. `clock` gives the time of a verdict, once for each batch."""
+    """One evaluator with its state. `clock` gives the time of a verdict, once for each batch.
+
+    Several of one process share `memo` and `library`.
+    """
 
     def __init__(
         self,
@@ -90,14 +101,21 @@ class Evaluator:
         state: State,
         clock: Callable[[], datetime],
         images: FindsConfigs | None = None,
+        *,
+        memo: Memo | None = None,
+        library: Library | None = None,
     ) -> None:
         self._settings = settings
-        self._rego = rego
-        self.memo = Memo(rego)
+        self.memo = memo or Memo(rego)
+        self._library = library or Library(rego, settings.engine)
         self._state = state
         self._clock = clock
         self._images = images or NoConfigs()
         self._schedule = Schedule(settings.retry_first, settings.retry_most, settings.recheck)
+        """Policies by their keys."""
+        self._sweeps = Sweeps()
+        self._handed_on: dict[str, Mapping[str, str]] = {}
+        """Of the event that began a sweep, by the policy's key."""
         self._checked: dict[str, PolicyChecked] = {}
         self._batches: asyncio.Queue[_Batch | None] = asyncio.Queue(maxsize=_IN_FLIGHT)
 
@@ -105,40 +123,54 @@ class Evaluator:
         """Evaluate until the log ends; then seal the verdicts."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._tell_all(consumer, publisher), name="evaluator-tell")
-            while (delivery := await self._receive(consumer, group)).records:
+            while (delivery := await self._next(consumer, group)).records:
                 await self._take(delivery, publisher, group)
-                await self._doubt(publisher, group)
+                await self._doubt(publisher)
             await self._batches.join()
-            await self._doubt(publisher, group)
+            await self._doubt(publisher)
+            while self._sweeps:
+                await self._slice(group)
+                await self._doubt(publisher)
             await self._batches.put(None)
         await publisher.seal(Topic.VERDICTS)
 
-    async def _receive(self, consumer: Consumer, group: asyncio.TaskGroup) -> Delivery:
-        """The next records; until they come, judge again what is due."""
-        if not self._state.goes_on:
-            return await consumer.receive(_BATCH)
-        while True:
-            await self._judge_again(group)
-            try:
-                async with asyncio.timeout(_TICK):
-                    return await consumer.receive(_BATCH)
-            except TimeoutError:
-                continue
+    async def catch_up(self, policies: Iterable[PolicyApplied], publisher: Publisher) -> None:
+        """After a takeover, before `run`: put these policies in place, and judge all that is remembered.
 
-    async def _judge_again(self, group: asyncio.TaskGroup) -> None:
+        `policies`: all there are. Those that verdicts are of and that are not among them are gone.
+        """
+        present = {policy_key(applied.cluster, applied.name): applied for applied in policies}
+        for key, applied in present.items():
+            await self._put_policy(key, applied, publisher, {})
+        for key in self._state.judging() - present.keys():
+            await self._withdraw_policy(key, Withdrawal.POLICY_DELETED, publisher, {})
+        self._sweeps.add(ALL, self._state.resource_keys())
+
+    async def _next(self, consumer: Consumer, group: asyncio.TaskGroup) -> Delivery:
+        """The next delivery; until it comes, and once before it, a slice of what is to be judged again."""
+        receiving = group.create_task(consumer.receive(_BATCH), name="evaluator-receive")
+        if self._sweeps:
+            await self._slice(group)
+        while not receiving.done():
+            self._judge_again()
+            if self._sweeps:
+                await self._slice(group)
+                await asyncio.sleep(0)
+            else:
+                await asyncio.wait({receiving}, timeout=_TICK if self._state.goes_on else None)
+        return await receiving
+
+    def _judge_again(self) -> None:
+        """Begin the sweeps that are due."""
         for due in self._schedule.due(asyncio.get_running_loop().time()):
-            loaded = self._state.policies.get(due.policy)
-            if loaded is None:
+            if due.policy not in self._state.policies:
                 self._schedule.drop_policy(due.policy)
-                continue
-            await self._batches.join()  # nothing older than what is remembered is on its way
-            if due.keys is None:
-                await self._put_all(group, loaded, self._state.resources(), {})
-                continue
-            resources = dict(self._state.some_resources(due.keys))
-            for gone in due.keys - resources.keys():
-                self._schedule.worked(due.policy, gone)
-            await self._put_all(group, loaded, iter(resources.items()), {})
+            elif due.keys is None:
+                self._sweep(due.policy, {})
+            else:
+                for gone in due.keys - set(self._state.resource_keys()):
+                    self._schedule.worked(due.policy, gone)
+                self._sweeps.add_some(due.policy, sorted(due.keys))
 
     async def _take(self, delivery: Delivery, publisher: Publisher, group: asyncio.TaskGroup) -> None:
         """Start what a delivery asks for. Only its last batch acknowledges it."""
@@ -150,35 +182,60 @@ class Evaluator:
                 continue
             await self._batches.join()
             for record in records:
-                await self._policy_event(record, publisher, group)
+                await self._policy_event(record, publisher)
             await self._put(group, [], last)
 
-    async def _doubt(self, publisher: Publisher, group: asyncio.TaskGroup) -> None:
+    async def _doubt(self, publisher: Publisher) -> None:
         """Say whose read set was found to be wrong, and judge again what was judged by it."""
         if not self.memo.distrusted:
             return
-        for name, loaded in list(self._state.policies.items()):
-            checked = self._checked[name]
+        for key, loaded in self._state.policies.items():
+            checked = self._checked[key]
             if loaded.module and loaded.module.ref in self.memo.distrusted and checked.memo != DIFFERS:
-                self._checked[name] = replace(checked, memo=DIFFERS)
-                await publisher.publish([_checked_record(self._checked[name], self._clock())])
+                self._checked[key] = replace(checked, memo=DIFFERS)
+                await publisher.publish([_checked_record(self._checked[key], self._clock())])
                 await self._batches.join()
-                await self._replace(name, loaded, group, {})
+                self._sweep(key, {})
 
     async def _put(
-        self, group: asyncio.TaskGroup, items: Sequence[_Item], delivery: Delivery | None, only: str = ""
+        self,
+        group: asyncio.TaskGroup,
+        items: Sequence[_Item],
+        delivery: Delivery | None,
+        swept: str | None = None,
     ) -> None:
         task = group.create_task(self._ask(items), name="evaluator-ask")
-        await self._batches.put(_Batch(items, task, delivery, only))
+        await self._batches.put(_Batch(items, task, delivery, swept))
+
+    def _sweep(self, key: str, handed_on: Mapping[str, str]) -> None:
+        self._handed_on[key] = handed_on
+        start = resource_key(key.partition("/")[0], "")
+        self._sweeps.add(key, [each for each in self._state.resource_keys() if each.startswith(start)])
+
+    async def _slice(self, group: asyncio.TaskGroup) -> None:
+        """Ask about the next resources of a sweep, as they are remembered now."""
+        policy, keys = self._sweeps.slice(_BATCH)
+        items: list[_Item] = []
+        for key in keys:
+            if body := self._state.body(key):
+                applied = self._state.read(body)
+                inquiry = self._inquire(applied, policy)
+                items.append(_Item(key, applied, inquiry, self._handed_on.get(policy, {}), body))
+        if items:
+            await self._put(group, items, None, policy)
+
+    def _inquire(self, applied: ResourceApplied, policy: str) -> Inquiry:
+        """What to ask about a resource: under one policy, or under all."""
+        if policy != ALL:
+            return inquire(applied, [self._state.policies[policy]], UnmatchedImages.IGNORE)
+        return inquire(applied, self._state.policies_of(applied.cluster), self._settings.unmatched_images)
 
     def _item(self, record: Record) -> _Item:
         applied = record.event.data if record.event else None
         if not isinstance(applied, ResourceApplied):
             return _Item(record.key, None)
         handed_on = carried(record.event) if record.event else {}
-        policies = self._state.policies.values()
-        inquiry = inquire(applied, policies, self._settings.unmatched_images)
-        return _Item(record.key, applied, inquiry, handed_on)
+        return _Item(record.key, applied, self._inquire(applied, ALL), handed_on)
 
     async def _ask(self, items: Sequence[_Item]) -> list[list[Finding]]:
         """Findings of each item, in order. One call for the batch: it goes to one worker."""
@@ -217,96 +274,108 @@ class Evaluator:
             records = [
                 record
                 for item, found in zip(batch.items, findings, strict=True)
-                for record in self._tell(item, found, batch.only, now)
+                for record in self._tell(item, found, batch.swept, now)
             ]
             await publisher.publish(records)
-            if batch.delivery is not None:
-                await consumer.acknowledge(batch.delivery)
+            await consumer.acknowledge(batch.delivery or _NOTHING)
             self._batches.task_done()
 
-    def _tell(self, item: _Item, findings: Sequence[Finding], only: str, now: datetime) -> Iterator[Record]:
+    def _tell(
+        self, item: _Item, findings: Sequence[Finding], swept: str | None, now: datetime
+    ) -> Iterator[Record]:
         state = self._state
         if item.applied is None:
             state.drop_resource(item.key)
             gone = state.verdicts_of(item.key)
             yield from withdraw(state, item.key, gone, Withdrawal.RESOURCE_DELETED, now)
             return
-        state.put_resource(item.key, item.applied)
+        if swept is None:
+            state.put_resource(item.key, item.applied)
+        elif state.body(item.key) is not item.body:
+            return  # an event was handled meanwhile, by the policies there are now
         yield from tell(state, item.key, item.applied, findings, now, item.handed_on)
-        self._remember_failures(item.key, findings, only)
+        self._remember_failures(item, findings, swept)
         still = {key_of(item.applied, finding) for finding in findings}
-        left = [
-            (key, last)
-            for key, last in state.verdicts_of(item.key)
-            if key not in still
-            and (only == last.policy.name or (not only and state.is_over(last.policy.name)))
-        ]
-        reason = Withdrawal.POLICY_CHANGED if only else Withdrawal.OUT_OF_SCOPE
-        yield from withdraw(state, item.key, left, reason, now, item.handed_on)
+        for key, last in state.verdicts_of(item.key):
+            if key not in still and self._is_over(last, swept):
+                reason = self._reason(last, swept)
+                yield from withdraw(state, item.key, [(key, last)], reason, now, item.handed_on)
 
-    def _remember_failures(self, key: str, findings: Sequence[Finding], only: str) -> None:
+    def _remember_failures(self, item: _Item, findings: Sequence[Finding], swept: str | None) -> None:
         """What to ask for again: one entry for a policy and a resource, whichever image it was."""
-        if not self._state.goes_on:
+        if not self._state.goes_on or item.applied is None:
             return
         now = asyncio.get_running_loop().time()
         of_images = [finding for finding in findings if finding.image is not None]
-        if only and not of_images:
-            self._schedule.worked(only, key)  # the policy says nothing of it any more
+        if swept and not of_images:
+            self._schedule.worked(swept, item.key)  # the policy says nothing of it any more
         for name, group in groupby(of_images, key=lambda finding: finding.policy.name):
+            policy = policy_key(item.applied.cluster, name)
             waits = [finding.retry_after for finding in group if finding.retry_after is not None]
             if waits:
-                self._schedule.failed(name, key, now, max(waits))
+                self._schedule.failed(policy, item.key, now, max(waits))
             else:
-                self._schedule.worked(name, key)
+                self._schedule.worked(policy, item.key)
 
-    async def _policy_event(self, record: Record, publisher: Publisher, group: asyncio.TaskGroup) -> None:
+    def _is_over(self, last: LastVerdict, swept: str | None) -> bool:
+        """Whether a verdict ends when its policy says nothing of the resource."""
+        if swept in (None, ALL):
+            return self._state.is_over(last.policy.name)
+        return swept == policy_key(last.cluster, last.policy.name)
+
+    def _reason(self, last: LastVerdict, swept: str | None) -> Withdrawal:
+        """After a takeover: a policy of another version than the verdict's has changed meanwhile."""
+        if swept is None:
+            return Withdrawal.OUT_OF_SCOPE
+        now = self._state.policies.get(policy_key(last.cluster, last.policy.name))
+        if swept == ALL and (now is None or now.policy.ref.digest == last.policy.digest):
+            return Withdrawal.OUT_OF_SCOPE
+        return Withdrawal.POLICY_CHANGED
+
+    async def _policy_event(self, record: Record, publisher: Publisher) -> None:
         """Load or drop a policy, and judge every resource remembered by it."""
-        name = policy_name(record.key)
+        key = record.key
         applied = record.event.data if record.event else None
-        self._state.heard_of(name)
+        self._state.heard_of(policy_name(key))
         handed_on = carried(record.event) if record.event else {}
         if isinstance(applied, PolicyApplied):
-            loaded, checked = await load(applied, self._rego, self._settings.engine)
-            self._checked[name] = checked
-            await publisher.publish([_checked_record(checked, self._clock())])
-            if loaded is not None:
-                await self._replace(name, loaded, group, handed_on)
-                return
-            reason = Withdrawal.POLICY_CHANGED
-        else:
-            reason = Withdrawal.POLICY_DELETED
-            self._checked.pop(name, None)
-        self._state.policies.pop(name, None)
-        now = self._clock()
-        for key in self._state.resources_under(name):
-            gone = [entry for entry in self._state.verdicts_of(key) if entry[1].policy.name == name]
-            await publisher.publish(list(withdraw(self._state, key, gone, reason, now, handed_on)))
+            if await self._put_policy(key, applied, publisher, handed_on):
+                self._sweep(key, handed_on)
+            return
+        self._checked.pop(key, None)
+        self._library.forget(key)
+        await self._withdraw_policy(key, Withdrawal.POLICY_DELETED, publisher, handed_on)
 
-    async def _replace(
-        self, name: str, loaded: LoadedPolicy, group: asyncio.TaskGroup, handed_on: Mapping[str, str]
-    ) -> None:
-        """Put a policy in place and evaluate it, and it alone, on every resource remembered."""
-        self._state.policies[name] = loaded
-        self._schedule.drop_policy(name)
+    async def _put_policy(
+        self, key: str, applied: PolicyApplied, publisher: Publisher, handed_on: Mapping[str, str]
+    ) -> bool:
+        """Load a policy and say what became of it. False where it is not valid: its verdicts are over."""
+        loaded, checked = await self._library.load(applied)
+        self._checked[key] = checked
+        await publisher.publish([_checked_record(checked, self._clock())])
+        if loaded is None:
+            await self._withdraw_policy(key, Withdrawal.POLICY_CHANGED, publisher, handed_on)
+            return False
+        self._state.put_policy(key, loaded)
+        self._schedule.drop_policy(key)
         if loaded.changes_by_itself:
-            self._schedule.repeat(name, asyncio.get_running_loop().time())
-        await self._put_all(group, loaded, self._state.resources(), handed_on)
-        await self._batches.join()
+            self._schedule.repeat(key, asyncio.get_running_loop().time())
+        return True
 
-    async def _put_all(
-        self,
-        group: asyncio.TaskGroup,
-        loaded: LoadedPolicy,
-        resources: Iterator[tuple[str, ResourceApplied]],
-        handed_on: Mapping[str, str],
+    async def _withdraw_policy(
+        self, key: str, reason: Withdrawal, publisher: Publisher, handed_on: Mapping[str, str]
     ) -> None:
-        """Start evaluating one policy on some resources."""
-        while batch := list(islice(resources, _BATCH)):
-            items = [
-                _Item(key, applied, inquire(applied, [loaded], UnmatchedImages.IGNORE), handed_on)
-                for key, applied in batch
+        self._state.drop_policy(key)
+        self._sweeps.drop(key)
+        self._schedule.drop_policy(key)
+        now = self._clock()
+        for resource in self._state.resources_under(key):
+            gone = [
+                entry
+                for entry in self._state.verdicts_of(resource)
+                if policy_key(entry[1].cluster, entry[1].policy.name) == key
             ]
-            await self._put(group, items, None, only=loaded.policy.ref.name)
+            await publisher.publish(list(withdraw(self._state, resource, gone, reason, now, handed_on)))
 
 
 def _runs(records: Sequence[Record]) -> Iterator[tuple[Topic, list[Record]]]:

@@ -7,7 +7,7 @@ each, news or not, for its report is of everything.
 """
 
 import hashlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ from pipeline.events import (
     ResourceRef,
     Verdict,
     is_final,
+    policy_key,
     resource_key,
 )
 
@@ -62,14 +63,35 @@ class State:
     """In memory, for one evaluator. `remember`: verdicts, and resources unless it is a scan's (`once`)."""
 
     def __init__(self, *, remember: bool, once: bool = False) -> None:
-        self.policies: dict[str, LoadedPolicy] = {}
+        self.policies: Mapping[str, LoadedPolicy] = {}
+        """By key."""
         self.tells_all = once
         self._remember = remember
         self._once = once
+        self._policies_of: dict[str, list[LoadedPolicy]] = {}
         self._unheard: set[str] = set()
         self._resources: dict[str, bytes] = {}
         self._verdicts: dict[str, dict[str, LastVerdict]] = {}
         self._withdrawn: dict[str, dict[str, str]] = {}
+
+    def put_policy(self, key: str, loaded: LoadedPolicy) -> None:
+        """Put a policy in place, under its key on the log."""
+        self.policies = {**self.policies, key: loaded}
+        self._policies_of.clear()
+
+    def drop_policy(self, key: str) -> None:
+        """Forget a policy."""
+        self.policies = {known: loaded for known, loaded in self.policies.items() if known != key}
+        self._policies_of.clear()
+
+    def policies_of(self, cluster: str) -> Sequence[LoadedPolicy]:
+        """The policies of one cluster."""
+        found = self._policies_of.get(cluster)
+        if found is None:
+            start = policy_key(cluster, "")
+            found = [loaded for key, loaded in self.policies.items() if key.startswith(start)]
+            self._policies_of[cluster] = found
+        return found
 
     def put_resource(self, key: str, applied: ResourceApplied) -> None:
         """Remember a resource under its key on the log."""
@@ -80,17 +102,18 @@ class State:
         """Forget a resource."""
         self._resources.pop(key, None)
 
-    def resources(self) -> Iterator[tuple[str, ResourceApplied]]:
-        """Every resource remembered; a snapshot, so that it may change meanwhile."""
-        for key, body in list(self._resources.items()):
-            yield key, _resources.decode(body)
+    def resource_keys(self) -> list[str]:
+        """Of every resource remembered."""
+        return list(self._resources)
 
-    def some_resources(self, keys: Collection[str]) -> Iterator[tuple[str, ResourceApplied]]:
-        """Those of these resources that are remembered."""
-        for key in sorted(keys):
-            body = self._resources.get(key)
-            if body is not None:
-                yield key, _resources.decode(body)
+    def body(self, key: str) -> bytes | None:
+        """A resource as it is remembered; the same object until the resource changes."""
+        return self._resources.get(key)
+
+    @staticmethod
+    def read(body: bytes) -> ResourceApplied:
+        """The resource of a body."""
+        return _resources.decode(body)
 
     @property
     def goes_on(self) -> bool:
@@ -111,12 +134,21 @@ class State:
         return list(self._verdicts.get(resource_key, {}).items())
 
     def resources_under(self, policy: str) -> list[str]:
-        """Keys of the resources that have a verdict of a policy."""
+        """Keys of the resources that have a verdict of a policy, named by its key."""
         return [
             key
             for key, verdicts in self._verdicts.items()
-            if any(last.policy.name == policy for last in verdicts.values())
+            if any(policy_key(last.cluster, last.policy.name) == policy for last in verdicts.values())
         ]
+
+    def judging(self) -> set[str]:
+        """Keys of the policies that verdicts are of."""
+        return {
+            policy_key(last.cluster, last.policy.name)
+            for verdicts in self._verdicts.values()
+            for last in verdicts.values()
+            if last.policy.name != NO_MATCHING_POLICY.name
+        }
 
     def restore(self, verdict_key: str, event_id: str, verdict: Verdict) -> None:
         """Remember a verdict of an earlier run. It stays until its policy is heard of."""

@@ -70,7 +70,10 @@ class Consumer(Protocol):
         ...
 
     async def acknowledge(self, delivery: Delivery) -> None:
-        """Say that this delivery and all before it have been handled."""
+        """Say that this delivery and all before it have been handled.
+
+        An empty one says that what was published since the last may stand by itself.
+        """
         ...
 
 

@@ -7,12 +7,12 @@ the working directory, default. Each stage takes its own frozen group.
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import platformdirs
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -24,8 +24,10 @@ from pipeline.errors import UsageError, clip
 from pipeline.settings_types import (
     LABEL_SELECTOR,
     EngineChoice,
+    KafkaSecurity,
     LogFormat,
     LogLevel,
+    SaslMechanism,
     UnmatchedImages,
     WorkloadKind,
 )
@@ -128,6 +130,27 @@ class LogSettings:
 
     format: LogFormat
     level: LogLevel
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaSettings:
+    """For every service on Kafka."""
+
+    bootstrap: str
+    security: KafkaSecurity
+    mechanism: SaslMechanism
+    user: str
+    password: str = field(repr=False)
+    ca_file: str
+    certificate_file: str
+    key_file: str
+    prefix: str
+    partitions: int
+    replicas: int
+    retention: float
+    message_bytes: int
+    session_timeout: float
+    deadletter_share: float
 
 
 def _state_dir() -> Path:
@@ -345,6 +368,62 @@ class Settings(BaseSettings):
         default_factory=lambda: _state_dir() / "events.sock",
         description="Unix socket where `run` serves its events to `events tail`.",
     )
+    kafka_bootstrap: str = Field(
+        default="localhost:9092",
+        min_length=1,
+        description="Kafka brokers to begin with, host:port, separated by commas.",
+    )
+    kafka_security: KafkaSecurity = Field(
+        default=KafkaSecurity.PLAINTEXT, description="plaintext, ssl, sasl_plaintext or sasl_ssl."
+    )
+    kafka_sasl_mechanism: SaslMechanism = Field(
+        default=SaslMechanism.SCRAM_SHA_512, description="PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512."
+    )
+    kafka_user: str = Field(default="", description="User for SASL.")
+    kafka_password: SecretStr = Field(default=SecretStr(""), description="Password for SASL.")
+    kafka_password_file: str = Field(
+        default="", description="File with the password for SASL, such as a mounted Secret."
+    )
+    kafka_ca_file: str = Field(
+        default="", description="PEM file of who may sign the brokers' certificates; empty: the system's."
+    )
+    kafka_certificate_file: str = Field(default="", description="PEM file of the client's certificate.")
+    kafka_key_file: str = Field(default="", description="PEM file of the client's key.")
+    kafka_prefix: str = Field(
+        default="",
+        pattern=r"^[A-Za-z0-9._-]*$",
+        description="Put before the names of topics, groups and transactions, where a Kafka is shared.",
+    )
+    kafka_partitions: int = Field(
+        default=12,
+        ge=1,
+        le=1000,
+        description="Partitions of the resources and of the verdicts: as many evaluators can share the work.",
+    )
+    kafka_replicas: int = Field(
+        default=0, ge=0, description="Copies of each topic; 0: three, or as many as there are brokers."
+    )
+    kafka_retention_hours: float = Field(
+        default=168.0,
+        gt=0,
+        description="Hours a reader may be away without missing what was deleted meanwhile.",
+    )
+    kafka_message_kib: int = Field(
+        default=4096,
+        ge=64,
+        description="KiB of one event; an API server accepts objects of 3 MiB, and JSON is larger than that.",
+    )
+    kafka_session_timeout: float = Field(
+        default=10.0,
+        ge=1,
+        description="Seconds until the partitions of a silent process go to others.",
+    )
+    deadletter_share: float = Field(
+        default=0.1,
+        gt=0,
+        le=1,
+        description="Share of the last 1,000 records that may be unreadable before a service gives up.",
+    )
     grace: float = Field(
         default=20.0, gt=0, description="Seconds to drain after SIGTERM; Kubernetes gives 30 before SIGKILL."
     )
@@ -442,6 +521,35 @@ class Settings(BaseSettings):
             lease=self.lease,
             lease_duration=self.lease_duration,
         )
+
+    @property
+    def kafka(self) -> KafkaSettings:
+        """The group of every service on Kafka. Raises UsageError for a password file that cannot be read."""
+        return KafkaSettings(
+            bootstrap=self.kafka_bootstrap,
+            security=self.kafka_security,
+            mechanism=self.kafka_sasl_mechanism,
+            user=self.kafka_user,
+            password=self._kafka_password(),
+            ca_file=self.kafka_ca_file,
+            certificate_file=self.kafka_certificate_file,
+            key_file=self.kafka_key_file,
+            prefix=self.kafka_prefix,
+            partitions=self.kafka_partitions,
+            replicas=self.kafka_replicas,
+            retention=self.kafka_retention_hours * 3600,
+            message_bytes=self.kafka_message_kib * 2**10,
+            session_timeout=self.kafka_session_timeout,
+            deadletter_share=self.deadletter_share,
+        )
+
+    def _kafka_password(self) -> str:
+        if not self.kafka_password_file:
+            return self.kafka_password.get_secret_value()
+        try:
+            return Path(self.kafka_password_file).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"kafka_password_file {self.kafka_password_file}: cannot be read") from error
 
     @property
     def evaluator(self) -> EvaluatorSettings:

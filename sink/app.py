@@ -27,6 +27,21 @@ async def run_sink(consumer: Consumer, store: Store, log_id: str) -> None:
         await consumer.acknowledge(delivery)
 
 
+async def run_sink_until(stop: asyncio.Event, consumer: Consumer, store: Store, log_id: str) -> None:
+    """Write until told to stop: a log that is shared has no end. Raises StoreError and LogError."""
+    async with asyncio.TaskGroup() as group:
+        stopping = group.create_task(stop.wait(), name="sink-stop")
+        while not stop.is_set():
+            receiving = group.create_task(consumer.receive(_BATCH), name="sink-receive")
+            await asyncio.wait({receiving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if not receiving.done():
+                receiving.cancel()
+                return
+            delivery = receiving.result()
+            await _apply(store, delivery, log_id)
+            await consumer.acknowledge(delivery)
+
+
 async def _apply(store: Store, delivery: Delivery, log_id: str) -> None:
     deadline = time.monotonic() + _PATIENCE
     while True:

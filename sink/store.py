@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from typing import Self, TypeVar
 
 import msgspec
-from sqlalchemy import ColumnElement, Table, delete, exists, or_, select, update
+from sqlalchemy import ColumnElement, Table, and_, delete, exists, or_, select, update
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from pipeline.bus import Delivery, Record
@@ -69,6 +70,7 @@ class Store:
     async def apply(self, delivery: Delivery, log_id: str) -> None:
         """Write a delivery. What was written before, as the offsets say, is left alone."""
         async with self._transaction() as connection:
+            await _lock_offsets(connection, delivery.positions, log_id)
             written = await _written(connection, log_id)
             records = [
                 record
@@ -94,6 +96,12 @@ class Store:
         mended = _final_tombstones(records, Topic.DEADLETTERS)
         if mended:
             await connection.execute(delete(source_errors).where(source_errors.c.key.in_(mended)))
+
+    async def positions(self, log_id: str) -> Positions:
+        """Where to go on in each partition of a log."""
+        async with self._transaction() as connection:
+            written = await _written(connection, log_id)
+        return {place: position for place, position in written.items() if position >= 0}
 
     async def last_verdicts(self, cluster: str) -> list[tuple[str, str, Verdict]]:
         """Key, event id and verdict of every verdict told, for an evaluator that starts again."""
@@ -143,6 +151,28 @@ async def _written(connection: AsyncConnection, log_id: str) -> Positions:
     """Up to where each partition of this log was written before."""
     query = select(offsets).where(offsets.c.log_id == log_id)
     return {(Topic(row.topic), row.partition): row.next_offset for row in await connection.execute(query)}
+
+
+async def _lock_offsets(connection: AsyncConnection, positions: Positions, log_id: str) -> None:
+    """On a server: two sinks that both believe to have a partition write one after the other.
+
+    SQLite's transactions do that by themselves.
+    """
+    if connection.dialect.name != "postgresql":
+        return
+    places = [
+        {"topic": topic.value, "partition": partition, "log_id": log_id, "next_offset": -1}
+        for topic, partition in sorted(positions)
+    ]
+    await connection.execute(postgresql.insert(offsets).values(places).on_conflict_do_nothing())
+    mine = or_(
+        *(
+            and_(offsets.c.topic == place["topic"], offsets.c.partition == place["partition"])
+            for place in places
+        )
+    )
+    query = select(offsets.c.topic).where(mine).order_by(offsets.c.topic, offsets.c.partition)
+    await connection.execute(query.with_for_update())
 
 
 def _offset_rows(positions: Positions, written: Positions, log_id: str) -> list[rows.Row]:

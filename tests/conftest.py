@@ -8,6 +8,8 @@ import pytest
 import regopy  # noqa: F401 - frees what is not its own where another libstdc++ is loaded before it
 from hypothesis import HealthCheck, settings
 
+pytest_plugins = ["tests.kafka.fixtures"]
+
 settings.register_profile("tocsin", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("tocsin")
 

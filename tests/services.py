@@ -30,6 +30,11 @@ REGISTRY_VERSION = "v3.1.2"
 COMPOSE_GO_VERSION = "v2.16.2"
 """Of github.com/compose-spec/compose-go, which has the JSON schema of compose files."""
 
+KAFKA_VERSION = "4.1.1"
+"""Of the broker; `tests/kafka/pom.xml` says the same."""
+
+_KAFKA_POM = Path(__file__).parent / "kafka" / "pom.xml"
+_COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
 _KUBE_MODULE = Path(__file__).parent / "kube"
 _REQUIRED = "TOCSIN_REQUIRE_SERVICES"
 
@@ -91,9 +96,21 @@ def kube() -> Path:
     return _there(kube_folder() / "kube-apiserver", f"kube-apiserver {KUBERNETES_VERSION}").parent
 
 
-def _there(path: Path, name: str) -> Path:
+def kafka_folder() -> Path:
+    """Where the jars of Apache Kafka are, once fetched."""
+    return cache_folder() / f"kafka-{KAFKA_VERSION}"
+
+
+def kafka() -> Path:
+    """The folder with the jars of Apache Kafka for a test; skips or fails like `opa`."""
+    if shutil.which("java") is None:
+        absent("Apache Kafka needs Java 17, which is not here")
+    return _there(kafka_folder(), f"Apache Kafka {KAFKA_VERSION}", "Java and Maven")
+
+
+def _there(path: Path, name: str, tool: str = "Go") -> Path:
     if not path.exists():
-        absent(f"{name} is not here: run `make services` (needs Go)")
+        absent(f"{name} is not here: run `make services` (needs {tool})")
     return path
 
 
@@ -161,14 +178,25 @@ def fetch_compose_schema() -> None:
         part.rename(path)
 
 
-def _needed(path: Path, name: str) -> str | None:
-    """The path of Go where something is to be built."""
-    go = shutil.which("go")
+def fetch_kafka() -> None:
+    """Fetch Kafka and what it needs at run time from Maven Central, unless they are there."""
+    folder = kafka_folder()
+    if maven := _needed(folder, f"Apache Kafka {KAFKA_VERSION}", "mvn"):
+        part = folder.with_name(f"{folder.name}.part")
+        shutil.rmtree(part, ignore_errors=True)
+        copy = [maven, "-q", "-B", "-f", str(_KAFKA_POM), _COPY]
+        subprocess.run([*copy, "-DincludeScope=runtime", f"-DoutputDirectory={part}"], check=True)
+        part.rename(folder)
+
+
+def _needed(path: Path, name: str, tool: str = "go") -> str | None:
+    """The path of the tool where something is to be built."""
+    go = shutil.which(tool)
     if path.exists():
         print(f"{name}: there")
         return None
     if go is None:
-        print(f"{name}: left out, there is no Go on this machine")
+        print(f"{name}: left out, there is no {tool} on this machine")
         return None
     print(f"{name}: building (a few minutes) ...", flush=True)
     return go
@@ -177,6 +205,7 @@ def _needed(path: Path, name: str) -> str | None:
 if __name__ == "__main__":
     build_opa()
     build_registry()
+    fetch_kafka()
     fetch_pod_security()
     fetch_compose_schema()
     build_kube()

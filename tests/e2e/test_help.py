@@ -30,7 +30,7 @@ def test_the_commands_that_are_promised_are_there() -> None:
         ("scan",), ("run",),
         ("violations", "list"), ("violations", "show"),
         ("policies", "list"), ("policies", "show"), ("policies", "test"),
-        ("events", "tail"), ("db", "upgrade"), ("db", "current"),
+        ("events", "tail"), ("db", "upgrade"), ("db", "current"), ("topics", "create"), ("topics", "check"),
     }  # fmt: skip
     assert promised <= set(COMMANDS)
 

@@ -1,0 +1,49 @@
+"""`tocsin watch`: the watcher as a service on Kafka."""
+
+import asyncio
+from collections.abc import Callable
+
+from cli.cluster import as_only_one, follow_cluster
+from cli.run import RunOptions, follow_manifests, followed, say_first_look
+from cli.services import serve
+from cli.telemetry import Telemetry
+from pipeline.errors import ExitCode
+from pipeline.events import Topic
+from pipeline.kafka.bus import KafkaBus
+from pipeline.kafka.reading import read_topic
+from pipeline.settings import KafkaSettings, load_settings
+from watcher.earlier import EarlierOnLog
+
+
+async def watch(
+    options: RunOptions, *, kafka: str | None, namespace: str | None, cluster: str | None
+) -> ExitCode:
+    """Follow manifests or a cluster until told to stop. Raises LogError and UsageError."""
+    settings = load_settings(kafka_bootstrap=kafka, namespace=namespace, cluster=cluster)
+    settings, policies = followed(options, settings, namespace)
+    log = settings.kafka
+
+    async def work(stop: asyncio.Event, going: Callable[[], None], telemetry: Telemetry) -> None:
+        async with KafkaBus.connect(log) as bus:
+
+            async def follow() -> None:
+                earlier = await _earlier(log, settings.cluster)
+                if options.manifests:
+                    listed = say_first_look(telemetry)
+                    await follow_manifests(options.manifests, policies, settings, bus, stop, earlier, listed)
+                else:
+                    await follow_cluster(settings, policies, bus, stop, earlier, telemetry)
+
+            going()
+            await (follow() if options.manifests else as_only_one(settings, follow, stop))
+
+    what = ", ".join(options.manifests) or f"cluster {settings.cluster}"
+    return await serve("watch", f"publishing {what} to {log.bootstrap}", work, settings)
+
+
+async def _earlier(log: KafkaSettings, cluster: str) -> EarlierOnLog:
+    """What is on the log, so that what is gone meanwhile gets its tombstone."""
+    earlier = EarlierOnLog(cluster)
+    for topic in (Topic.RESOURCES, Topic.POLICIES, Topic.DEADLETTERS):
+        await read_topic(log, topic, earlier.take)
+    return earlier

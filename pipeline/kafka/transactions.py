@@ -1,0 +1,105 @@
+"""Verdicts and offsets of one input partition, in transactions.
+
+The transactional id belongs to the partition, so that whoever gets the partition next
+fences the one before: his next commit fails (aio-libs/aiokafka#844 is why the group's
+generation cannot do that). A transaction holds everything published and acknowledged
+in some 50 ms.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+from typing import Any
+
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from pipeline.kafka.errors import PartitionLostError, reason, translated
+from pipeline.kafka.producing import producer_options
+from pipeline.kafka.topics import topic_name
+from pipeline.kafka.wire import Message
+from pipeline.settings import KafkaSettings
+
+_OF_SESSION = 0.8
+"""Transactions end before others may have the partition."""
+_CLOSING = 5.0
+"""Seconds that a broker may take to hear of an end; it finds out by itself later."""
+
+
+class Transactions:
+    """One producer. Once something failed every method raises PartitionLostError: it has to be closed."""
+
+    def __init__(self, settings: KafkaSettings, group: str, source: TopicPartition) -> None:
+        self._settings = settings
+        self._group = f"{settings.prefix}tocsin-{group}"
+        self._source = source
+        self._lost = ""
+        self._open = False
+        self._sent: list[asyncio.Future[Any]] = []
+        self._producer = AIOKafkaProducer(
+            **producer_options(settings),
+            transactional_id=f"{self._group}-{source.topic}-{source.partition}",
+            transaction_timeout_ms=int(settings.session_timeout * 1000 * _OF_SESSION),
+        )
+
+    async def start(self) -> None:
+        """Fence whoever had the partition before; his transaction is over after this. Raises LogError."""
+        with translated(self._settings.bootstrap):
+            await self._producer.start()
+
+    async def send(self, messages: Sequence[Message]) -> None:
+        """Add messages to the transaction."""
+        await self._begin()
+        for message in messages:
+            name = topic_name(self._settings, message.topic)
+            sending = self._producer.send(name, message.value, message.key, headers=list(message.headers))
+            self._sent.append(await self._checked(sending))
+
+    async def commit(self, position: int | None) -> None:
+        """Make all of it visible, with how far the partition has been read."""
+        if position is not None:
+            await self._begin()
+        if not self._open:
+            return
+        sent, self._sent = self._sent, []
+        for future in sent:
+            await self._checked(future)
+        if position is not None:
+            offsets = {self._source: position}
+            await self._checked(self._producer.send_offsets_to_transaction(offsets, self._group))
+        await self._checked(self._producer.commit_transaction())
+        self._open = False
+
+    async def close(self) -> None:
+        """End what is open without effect, and let go."""
+        try:
+            async with asyncio.timeout(_CLOSING):
+                await self._close()
+        except TimeoutError:
+            await self._producer.client.close()
+
+    async def _close(self) -> None:
+        for future in self._sent:
+            future.cancel()
+        try:
+            if self._open and not self._lost:
+                await self._producer.abort_transaction()
+        except (KafkaError, AssertionError):
+            pass  # the broker ends it when its time is over
+        finally:
+            await self._producer.stop()
+
+    async def _begin(self) -> None:
+        if not self._open:
+            await self._checked(self._producer.begin_transaction())
+            self._open = True
+
+    async def _checked(self, work: Awaitable[Any]) -> Any:
+        if self._lost:
+            if asyncio.iscoroutine(work):
+                work.close()
+            raise PartitionLostError(self._lost)
+        try:
+            return await work
+        except (KafkaError, AssertionError) as error:  # the client asserts that no transaction failed before
+            self._lost = f"{self._source.topic}/{self._source.partition}: {reason(error)}"
+            raise PartitionLostError(self._lost) from error

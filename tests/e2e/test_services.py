@@ -1,0 +1,129 @@
+"""`tocsin watch`, `evaluate` and `sink` as a user runs them, on a real broker.
+
+Not covered: a live cluster as the source (tests/integration/kube has its watcher), and
+long series of faults (tests/faults).
+"""
+
+import json
+import signal
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.command import NOT_PRIVILEGED, pod, policy, tocsin, write
+from tests.e2e.running import Running, running
+from tests.kafka.broker import Broker
+
+pytestmark = pytest.mark.xdist_group("kafka")
+
+DB = "sqlite:///audit.db"
+ONE_PROCESS = "sqlite:///one.db"
+WATCH = ("watch", "--manifests", "deploy", "-p", "policies")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, broker: Broker, kafka_prefix: str) -> Path:
+    """Manifests and policies, and settings in `tocsin.toml`; topics are there."""
+    write(tmp_path / "policies" / "no-privileged.yaml", policy("no-privileged", NOT_PRIVILEGED))
+    for number in range(20):
+        write(tmp_path / "deploy" / f"{number}.yaml", pod(f"pod-{number}", privileged=number % 4 == 0))
+    lines = {
+        "kafka_bootstrap": broker.bootstrap,
+        "kafka_prefix": kafka_prefix,
+        "kafka_partitions": 4,
+        "kafka_session_timeout": 6.0,
+        "backoff_first": 0.1,
+        "backoff_most": 0.5,
+        "workers": 1,
+    }
+    text = "".join(f"{name} = {json.dumps(value)}\n" for name, value in lines.items())
+    (tmp_path / "tocsin.toml").write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+@contextmanager
+def services(folder: Path, *commands: tuple[str, ...]) -> Iterator[list[Running]]:
+    with ExitStack() as stack:
+        yield [stack.enter_context(running(folder, *command)) for command in commands]
+
+
+def violations(folder: Path, db: str = DB) -> list[tuple[str, str, str | None]]:
+    ran = tocsin(folder, "violations", "list", "--db", db, "--all", "--sort", "resource", "-o", "json")
+    if ran.code not in (0, 1):
+        return []
+    return sorted(
+        ((each["resource"]["name"], each["policy"], each["resolution"]) for each in ran.report), key=str
+    )
+
+
+def until(folder: Path, wanted: list[tuple[str, str, str | None]]) -> None:
+    """Ask until the database says so; each attempt takes a process."""
+    found: list[tuple[str, str, str | None]] = []
+    for _ in range(60):
+        found = violations(folder)
+        if found == wanted:
+            return
+    raise AssertionError(f"expected {wanted}, found {found}")
+
+
+def bad(*numbers: int, resolution: str | None = None) -> list[tuple[str, str, str | None]]:
+    return [(f"pod-{number}", "no-privileged", resolution) for number in numbers]
+
+
+def test_three_services_give_the_rows_of_one_process(folder: Path) -> None:
+    assert tocsin(folder, "topics", "create").code == 0
+    commands = (WATCH, ("evaluate",), ("evaluate",), ("sink", "--db", DB))
+    with services(folder, *commands) as (watcher, one, two, sink):
+        until(folder, sorted(bad(0, 4, 8, 12, 16), key=str))
+        write(folder / "deploy" / "0.yaml", pod("pod-0"))
+        (folder / "deploy" / "4.yaml").unlink()
+        write(folder / "deploy" / "1.yaml", pod("pod-1", privileged=True))
+        wanted = [*bad(0, resolution="fixed"), *bad(4, resolution="resource_deleted"), *bad(1, 8, 12, 16)]
+        until(folder, sorted(wanted, key=str))
+        write(folder / "policies" / "no-privileged.yaml", policy("no-privileged", "isCompliant { true }"))
+        wanted = [
+            *bad(0, resolution="fixed"),
+            *bad(4, resolution="resource_deleted"),
+            *bad(1, 8, 12, 16, resolution="policy_changed"),
+        ]
+        until(folder, sorted(wanted, key=str))
+        for service in (watcher, one, two, sink):
+            assert service.stop(signal.SIGTERM) == 0
+            assert not [line for line in service.err.seen if "Traceback" in line or line.startswith("error")]
+
+
+def test_services_start_in_any_order(folder: Path) -> None:
+    commands = (("sink", "--db", DB), ("evaluate",), WATCH)
+    with services(folder, *commands) as started:
+        for service in started:
+            assert "trying again" in service.err.expect("tocsin topics create")
+        assert tocsin(folder, "topics", "create").code == 0
+        until(folder, sorted(bad(0, 4, 8, 12, 16), key=str))
+        for service in started:
+            assert service.stop(signal.SIGTERM) == 0
+
+
+def test_what_is_killed_goes_on_where_it_was(folder: Path) -> None:
+    assert tocsin(folder, "topics", "create").code == 0
+    with services(folder, ("sink", "--db", DB), WATCH) as (_, watcher):
+        with running(folder, "evaluate") as evaluator:
+            until(folder, sorted(bad(0, 4, 8, 12, 16), key=str))
+            evaluator.stop(signal.SIGKILL)
+        watcher.stop(signal.SIGKILL)
+        (folder / "policies" / "no-privileged.yaml").unlink()
+        write(folder / "policies" / "other.yaml", policy("other", NOT_PRIVILEGED))
+        with services(folder, WATCH, ("evaluate",)):
+            wanted = [
+                *bad(0, 4, 8, 12, 16, resolution="policy_deleted"),
+                *((f"pod-{number}", "other", None) for number in (0, 4, 8, 12, 16)),
+            ]
+            until(folder, sorted(wanted, key=str))
+
+
+def test_kafka_that_is_not_there_is_waited_for(tmp_path: Path) -> None:
+    for command in (("evaluate",), ("sink", "--db", DB), ("watch", "--manifests", ".")):
+        with running(tmp_path, *command, "--kafka", "127.0.0.1:1") as service:
+            assert "trying again in" in service.err.expect("kafka 127.0.0.1:1")
+            assert service.stop(signal.SIGTERM) == 0
