@@ -158,7 +158,7 @@ async def _lock_offsets(connection: AsyncConnection, positions: Positions, log_i
 
     SQLite's transactions do that by themselves.
     """
-    if connection.dialect.name != "postgresql":
+    if connection.dialect.name != "postgresql" or not positions:
         return
     places = [
         {"topic": topic.value, "partition": partition, "log_id": log_id, "next_offset": -1}
