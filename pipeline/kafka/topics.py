@@ -4,6 +4,7 @@ Resources, policies and verdicts are compacted: the topic is the state. What is
 deleted stays readable for as long as a reader may be away (`retention`).
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from pipeline.kafka.errors import LogAwayError, LogError, translated
 from pipeline.settings import KafkaSettings
 
 _MOST_REPLICAS = 3
+_LOOKS, _LOOK_EVERY = 100, 0.05
+"""Seconds between looks, and how many: usually one is enough."""
 _MISSING = 3
 """Kafka's error code for a topic that does not exist."""
 
@@ -97,6 +100,7 @@ async def create(settings: KafkaSettings) -> list[str]:
                 for plan in plans(settings)
             ]
             response = await client.create_topics(new)
+            await _until_seen(client, [plan.name for plan in plans(settings)])
     made: list[str] = []
     for name, code, message in response.topic_errors:
         if not code:
@@ -104,6 +108,14 @@ async def create(settings: KafkaSettings) -> list[str]:
         elif for_code(code) is not TopicAlreadyExistsError:
             raise LogError(f"kafka {settings.bootstrap}: topic {name}: {message or for_code(code).__name__}")
     return made
+
+
+async def _until_seen(client: AIOKafkaAdminClient, names: Sequence[str]) -> None:
+    """A broker hears of new topics a moment after the controller made them; others ask brokers."""
+    for _ in range(_LOOKS):
+        if all(topic["error_code"] != _MISSING for topic in await client.describe_topics(list(names))):
+            return
+        await asyncio.sleep(_LOOK_EVERY)
 
 
 async def differences(settings: KafkaSettings) -> list[Difference]:
