@@ -1,0 +1,243 @@
+"""The evaluator on Kafka: takeovers, fencing, policies of several clusters, what cannot be read.
+
+Processes that are killed: tests/e2e/test_services.py. Long series of faults: tests/faults.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from aiokafka import TopicPartition
+
+from evaluator.rego.pool import WorkerPool
+from evaluator.service import PartitionedEvaluator
+from pipeline.bus import Record
+from pipeline.events import (
+    Event,
+    EventType,
+    Outcome,
+    PolicyApplied,
+    ResourceApplied,
+    ResourceRef,
+    SourceFailed,
+    Topic,
+    Verdict,
+    source_of,
+)
+from pipeline.kafka import topics
+from pipeline.kafka.bus import KafkaBus
+from pipeline.kafka.errors import PartitionLostError
+from pipeline.kafka.producing import Producer
+from pipeline.kafka.reading import read_topic
+from pipeline.kafka.transactions import Transactions
+from pipeline.kafka.wire import Message, encode
+from pipeline.settings import EvaluatorSettings, KafkaSettings, load_settings
+from tests.e2e.command import NOT_PRIVILEGED, pod, policy
+
+pytestmark = pytest.mark.xdist_group("kafka")
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+PATIENCE = 60.0
+
+
+@pytest.fixture
+def settings(kafka_settings: KafkaSettings) -> KafkaSettings:
+    return replace(kafka_settings, partitions=3, session_timeout=10.0)
+
+
+def _event(type_: EventType, cluster: str, key: str, data: Any) -> Event:
+    return Event(type=type_, source=source_of(cluster), id=key, time=NOW, subject=key, key=key, data=data)
+
+
+def _pod(uid: str, *, privileged: bool, cluster: str = "c", version: str = "1") -> Record:
+    body = pod(uid, privileged=privileged)
+    ref = ResourceRef(
+        api_version="v1", kind="Pod", namespace="d", name=uid, uid=uid, resource_version=version
+    )
+    applied = ResourceApplied(cluster=cluster, resource=ref, digest=f"{uid}-{version}", object=body)
+    key = f"{cluster}/{uid}"
+    return Record(Topic.RESOURCES, key, _event(EventType.RESOURCE_APPLIED, cluster, key, applied))
+
+
+def _policy(name: str, digest: str = "1", cluster: str = "c", text: str = NOT_PRIVILEGED) -> Record:
+    applied = PolicyApplied(cluster=cluster, name=name, digest=digest, object=policy(name, text))
+    key = f"{cluster}/{name}"
+    return Record(Topic.POLICIES, key, _event(EventType.POLICY_APPLIED, cluster, key, applied))
+
+
+async def _records(settings: KafkaSettings, topic: Topic) -> list[Record]:
+    found: list[Record] = []
+    await read_topic(settings, topic, found.append)
+    return found
+
+
+async def _verdicts(settings: KafkaSettings) -> dict[str, Outcome]:
+    """The last verdict of each key, as whoever reads only what is committed sees it."""
+    last: dict[str, Outcome] = {}
+    for record in await _records(settings, Topic.VERDICTS):
+        if record.event is None:
+            last.pop(record.key, None)
+        elif isinstance(record.event.data, Verdict):
+            last[record.key] = record.event.data.outcome
+    return last
+
+
+async def _until(settings: KafkaSettings, wanted: dict[str, Outcome]) -> None:
+    """Read until the topic says so."""
+    async with asyncio.timeout(PATIENCE):
+        while await _verdicts(settings) != wanted:
+            pass  # each reading waits for the broker
+
+
+@asynccontextmanager
+async def _evaluating(settings: KafkaSettings) -> AsyncIterator[None]:
+    """An evaluator in this process until the block ends."""
+    stop = asyncio.Event()
+    mine: EvaluatorSettings = replace(load_settings().evaluator, workers=1)
+    async with WorkerPool(mine) as pool, asyncio.TaskGroup() as group:
+        service = PartitionedEvaluator(mine, settings, pool, lambda: NOW)
+        group.create_task(service.run(stop, lambda: None))
+        try:
+            yield
+        finally:
+            stop.set()
+
+
+async def test_each_resource_is_judged_by_the_policies_of_its_cluster(settings: KafkaSettings) -> None:
+    await topics.create(settings)
+    async with KafkaBus.connect(settings) as bus, _evaluating(settings):
+        await bus.publish([_policy("p"), _policy("q", cluster="other")])
+        await bus.publish([_pod("a", privileged=True), _pod("b", privileged=False, cluster="other")])
+        await _until(settings, {"c/a/p": Outcome.FAIL, "other/b/q": Outcome.PASS})
+
+
+async def test_what_changed_while_nobody_evaluated_is_told_once(settings: KafkaSettings) -> None:
+    await topics.create(settings)
+    pods = [_pod(f"u{number}", privileged=number % 2 == 0) for number in range(20)]
+    async with KafkaBus.connect(settings) as bus:
+        async with _evaluating(settings):
+            await bus.publish([_policy("p"), _policy("gone")])
+            await bus.publish(pods)
+            first = {
+                f"c/u{number}/{name}": Outcome.PASS if number % 2 else Outcome.FAIL
+                for number in range(20)
+                for name in ("p", "gone")
+            }
+            await _until(settings, first)
+        told = len(await _records(settings, Topic.VERDICTS))
+        async with _evaluating(settings):  # nothing happened: nothing is told
+            await bus.publish([_pod("new", privileged=False)])
+            await _until(settings, {**first, "c/new/p": Outcome.PASS, "c/new/gone": Outcome.PASS})
+        assert len(await _records(settings, Topic.VERDICTS)) == told + 2
+        await bus.publish(
+            [Record(Topic.POLICIES, "c/gone", None), _policy("p", "2", text="isCompliant = true")]
+        )
+        await bus.publish([Record(Topic.RESOURCES, "c/u0", None)])
+        async with _evaluating(settings):
+            wanted = {f"c/u{number}/p": Outcome.PASS for number in range(1, 20)} | {"c/new/p": Outcome.PASS}
+            gone = {
+                f"c/{uid}/gone": Outcome.WITHDRAWN
+                for uid in ("new", *(f"u{number}" for number in range(1, 20)))
+            }
+            await _until_without(settings, wanted, gone)
+
+
+async def _until_without(
+    settings: KafkaSettings, wanted: dict[str, Outcome], withdrawn: dict[str, Outcome]
+) -> None:
+    """A resource that is gone may be withdrawn from a policy first that is gone, too."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            found = await _verdicts(settings)
+            found.pop("c/u0/gone", None)
+            if found == wanted | withdrawn:
+                return
+
+
+async def test_the_owner_before_cannot_commit_any_more(settings: KafkaSettings) -> None:
+    await topics.create(settings)
+    place = TopicPartition(topics.topic_name(settings, Topic.RESOURCES), 0)
+    message = encode(_pod("zombie", privileged=True))
+    verdict = Message(Topic.VERDICTS, message.key, message.value, message.headers)
+    before, after = (Transactions(settings, "evaluator", place) for _ in range(2))
+    try:
+        await before.start()
+        await before.send([verdict])
+        await after.start()
+        with pytest.raises(PartitionLostError):
+            await before.commit(7)
+        with pytest.raises(PartitionLostError):
+            await before.send([verdict])
+        assert await _records(settings, Topic.VERDICTS) == []
+        await after.send([verdict])
+        await after.commit(1)
+        assert len(await _records(settings, Topic.VERDICTS)) == 1
+    finally:
+        await before.close()
+        await after.close()
+
+
+async def test_two_evaluators_share_the_work_and_one_takes_over_from_the_other(
+    settings: KafkaSettings,
+) -> None:
+    await topics.create(settings)
+    wanted: dict[str, Outcome] = {}
+    async with KafkaBus.connect(settings) as bus, _evaluating(settings):
+        await bus.publish([_policy("p")])
+        async with _evaluating(settings):
+            for number in range(60):
+                await bus.publish([_pod(f"u{number}", privileged=number % 3 == 0)])
+                wanted[f"c/u{number}/p"] = Outcome.PASS if number % 3 else Outcome.FAIL
+        await bus.publish([_pod("u1", privileged=True, version="2")])
+        await _until(settings, wanted | {"c/u1/p": Outcome.FAIL})
+    ids = [record.event.id for record in await _records(settings, Topic.VERDICTS) if record.event]
+    assert len(ids) == len(set(ids))  # nothing is told twice
+
+
+async def test_what_is_no_event_is_passed_over_and_found_among_the_dead_letters(
+    settings: KafkaSettings,
+) -> None:
+    await topics.create(settings)
+    async with (
+        KafkaBus.connect(settings) as bus,
+        Producer.started(settings) as producer,
+        _evaluating(settings),
+    ):
+        await producer.publish_raw([Message(Topic.RESOURCES, b"c/odd", b"\x00no event", [("ce_type", b"x")])])
+        await bus.publish([_policy("p"), _pod("a", privileged=False)])
+        await _until(settings, {"c/a/p": Outcome.PASS})
+        async with bus.consume("sink", [Topic.RESOURCES]) as reader:
+            delivery = await reader.receive(10)
+            while not any(record.key == "c/a" for record in delivery.records):
+                delivery = await reader.receive(10)
+    letters = await _records(settings, Topic.DEADLETTERS)
+    assert [letter.key for letter in letters] == ["c/odd"]
+    assert letters[0].event is not None
+    assert isinstance(letters[0].event.data, SourceFailed)
+    assert "not a CloudEvent" in letters[0].event.data.message
+
+
+async def test_an_event_too_large_for_the_log_is_said_and_mended(settings: KafkaSettings) -> None:
+    small = replace(settings, message_bytes=4096)
+    await topics.create(small)
+    large = pod("a")
+    large["metadata"]["annotations"] = {"note": "x" * 5000}
+    record = _pod("a", privileged=False)
+    assert record.event is not None
+    assert isinstance(record.event.data, ResourceApplied)
+    ref, key = record.event.data.resource, record.key
+    data = ResourceApplied(cluster="c", resource=ref, digest="large", object=large)
+    async with KafkaBus.connect(small) as bus:
+        await bus.publish([Record(Topic.RESOURCES, key, _event(EventType.RESOURCE_APPLIED, "c", key, data))])
+        letters = await _records(small, Topic.DEADLETTERS)
+        assert letters[0].event is not None
+        assert isinstance(letters[0].event.data, SourceFailed)
+        assert "kafka_message_kib" in letters[0].event.data.message
+        assert await _records(small, Topic.RESOURCES) == []
+        await bus.publish([record])
+        assert [letter.event for letter in await _records(small, Topic.DEADLETTERS)][1:] == [None]
+        assert [found.key for found in await _records(small, Topic.RESOURCES)] == [key]
