@@ -9,11 +9,14 @@ from typing import Any
 
 import msgspec
 
-from cli.event_stream import follow
+from cli.event_stream import TOPICS, follow
 from cli.invoke import reader_may_leave
+from pipeline.bus import Record
+from pipeline.codec import to_json
 from pipeline.errors import ExitCode
+from pipeline.kafka.reading import follow_topics
 from pipeline.service import stop_on_signals
-from pipeline.settings import load_settings
+from pipeline.settings import KafkaSettings, load_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +45,13 @@ def _among(choices: Sequence[str], *values: str | None) -> bool:
     return not choices or any(value in choices for value in values)
 
 
-async def tail(wanted: Wanted) -> ExitCode:
-    """Print events until the run ends, the reader goes away, or Ctrl-C."""
-    socket = load_settings().events_socket
+async def tail(wanted: Wanted, kafka: str | None = None) -> ExitCode:
+    """Print events until the run ends, the reader goes away, or Ctrl-C. `kafka`: of these brokers."""
+    settings = load_settings(kafka_bootstrap=kafka)
+    work = _print(settings.events_socket, wanted) if kafka is None else _print_log(settings.kafka, wanted)
     stop = asyncio.Event()
     with stop_on_signals(stop):
-        printing = asyncio.create_task(_print(socket, wanted), name="tail")
+        printing = asyncio.create_task(work, name="tail")
         stopping = asyncio.create_task(stop.wait(), name="stop")
         try:
             await asyncio.wait({printing, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -69,3 +73,18 @@ async def _print(socket: Path, wanted: Wanted) -> None:
                 if wanted.takes(line):
                     sys.stdout.buffer.write(line)
                     sys.stdout.buffer.flush()
+
+
+async def _print_log(log: KafkaSettings, wanted: Wanted) -> None:
+    def show(record: Record) -> None:
+        line = to_json(record.event) + b"\n" if record.event else b""
+        if line and wanted.takes(line):
+            sys.stdout.buffer.write(line)
+            sys.stdout.buffer.flush()
+
+    def began() -> None:
+        sys.stderr.write(f"following the events on {log.bootstrap}; Ctrl-C ends it\n")
+        sys.stderr.flush()
+
+    with reader_may_leave():
+        await follow_topics(log, TOPICS, began, show)

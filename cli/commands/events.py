@@ -28,8 +28,12 @@ def tail(
         list[str] | None,
         typer.Option("--namespace", "-n", metavar="NAME", help="Of this namespace; may be repeated."),
     ] = None,
+    kafka: Annotated[
+        str | None,
+        typer.Option("--kafka", metavar="HOST:PORT", help="Of the services on Kafka, by these brokers."),
+    ] = None,
 ) -> None:
-    """Follow the events of a running `tocsin run`: one CloudEvent in JSON a line.
+    """Follow the events of a running `tocsin run`, or of Kafka: one CloudEvent in JSON a line.
 
     Shows events from now on, until the run ends or Ctrl-C.
 
@@ -37,10 +41,11 @@ def tail(
     Examples:
       tocsin events tail
       tocsin events tail --type failed --type errored
+      tocsin events tail --kafka kafka.example.com:9092
       tocsin events tail -n shop | jq -r '.subject + ": " + .data.message'
     """
     from cli.invoke import finish
     from cli.tail import Wanted
     from cli.tail import tail as follow
 
-    finish(follow(Wanted(tuple(types or ()), tuple(policies or ()), tuple(namespaces or ()))))
+    finish(follow(Wanted(tuple(types or ()), tuple(policies or ()), tuple(namespaces or ())), kafka))

@@ -1,6 +1,6 @@
 """Compacted topics from their beginning: what a service knows when it starts."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
@@ -23,6 +23,25 @@ async def read_topic(settings: KafkaSettings, topic: Topic, take: Take) -> None:
         with translated(settings.bootstrap):
             ends = await consumer.end_offsets(list(consumer.assignment()))
             await _read(consumer, topic, ends, take)
+
+
+async def follow_topics(
+    settings: KafkaSettings, topics: Sequence[Topic], began: Callable[[], None], take: Take
+) -> None:
+    """Every record from now on, until cancelled. `began`: nothing is missed after it. Raises LogError."""
+    named = {topic_name(settings, topic): topic for topic in topics}
+    async with started(settings, consumer_options(settings), *topics) as consumer:
+        with translated(settings.bootstrap):
+            await consumer.seek_to_end()
+            for place in consumer.assignment():
+                await consumer.position(place)
+            began()
+            while True:
+                for place, messages in (await consumer.getmany(timeout_ms=_POLL_MS)).items():
+                    for message in messages:
+                        record = decode(named[place.topic], message)
+                        if not isinstance(record, Unreadable):
+                            take(record)
 
 
 async def read_partition(

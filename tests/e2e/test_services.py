@@ -94,6 +94,18 @@ def test_three_services_give_the_rows_of_one_process(folder: Path) -> None:
             assert not [line for line in service.err.seen if "Traceback" in line or line.startswith("error")]
 
 
+def test_events_on_kafka_are_followed(folder: Path, broker: Broker) -> None:
+    assert tocsin(folder, "topics", "create").code == 0
+    filters = ("--type", "failed", "--policy", "no-privileged")
+    with running(folder, "events", "tail", "--kafka", broker.bootstrap, *filters) as tail:
+        tail.err.expect("following")
+        with services(folder, WATCH, ("evaluate",)):
+            event = json.loads(tail.out.expect("dev.tocsin"))
+        assert tail.stop(signal.SIGINT) == 0
+    assert (event["specversion"], event["type"]) == ("1.0", "dev.tocsin.verdict.failed.v1")
+    assert event["data"]["message"] == "container web is privileged"
+
+
 def test_services_start_in_any_order(folder: Path) -> None:
     commands = (("sink", "--db", DB), ("evaluate",), WATCH)
     with services(folder, *commands) as started:

@@ -83,7 +83,8 @@ class Broker:
             password=PASSWORD,
         )
         (self.folder / "server.properties").write_text(properties, encoding="utf-8")
-        identity = base64.urlsafe_b64encode(uuid4().bytes).decode().rstrip("=")
+        # one that begins with a hyphen would be taken for an option
+        identity = base64.urlsafe_b64encode(b"k" + uuid4().bytes[1:]).decode().rstrip("=")
         format_ = self._java("kafka.tools.StorageTool", "format", "-t", identity, "-c")
         subprocess.run(format_, check=True, capture_output=True, cwd=self.folder)
 
