@@ -126,10 +126,20 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc] # the base ha
         """One partition, as long as it is here."""
         while True:
             try:
-                await self._claimed(number)
+                await self._claimed_until_lost(number)
             except* (PartitionLostError, LogAwayError) as errors:
                 _log.warning("partition %d begins again: %s", number, _first(errors))
             await asyncio.sleep(self._settings.session_timeout / 4)  # a zombie learns by then that it is one
+
+    async def _claimed_until_lost(self, number: int) -> None:
+        """A cancellation that nobody asked for is the client's, and must not end the lane in silence."""
+        try:
+            await self._claimed(number)
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is None or task.cancelling() or self._ending:
+                raise
+            raise PartitionLostError(f"{self._name}/{number}: the client was stopped") from error
 
     async def _claimed(self, number: int) -> None:
         place = TopicPartition(self._name, number)
