@@ -1,7 +1,7 @@
 """From every revision that ever was, with data in place; and older releases on the newest schema.
 
 An older release is stood for by its tables as they were: it reads and writes all of
-their columns, and knows no others (docs/decisions/0009).
+their columns, and knows no others (docs/decisions/0012).
 Not covered: the tables themselves (`test_schema`).
 """
 
