@@ -18,6 +18,7 @@ class ListState:
     version: str = ""
     """The resourceVersion to watch from; empty: list first."""
     _listed: set[str] | None = None
+    _untold: set[str] = field(default_factory=set)
 
     @property
     def synced(self) -> bool:
@@ -31,6 +32,7 @@ class ListState:
 
     def applied(self, uid: str, digest: str) -> bool:
         """An object is there, listed or watched; whether that is news."""
+        self._untold.discard(uid)
         if self._listed is not None:
             self._listed.add(uid)
         if self.known.get(uid) == digest:
@@ -38,11 +40,19 @@ class ListState:
         self.known[uid] = digest
         return True
 
+    def kept_in_mind(self, uid: str) -> None:
+        """An object is there, and nothing is told of it, but who handles objects keeps something of it."""
+        self._untold.add(uid)
+        if self._listed is not None:
+            self._listed.add(uid)
+
     def deleted(self, uid: str) -> bool:
-        """An object is gone; whether that is news."""
+        """An object is gone; whether anything was told of it, or kept in mind."""
         if self._listed is not None:
             self._listed.discard(uid)
-        return self.known.pop(uid, None) is not None
+        minded = uid in self._untold
+        self._untold.discard(uid)
+        return self.known.pop(uid, None) is not None or minded
 
     def left(self, uid: str) -> bool:
         """An object is there, but not ours to look at (any more); whether we told of it.
@@ -56,9 +66,9 @@ class ListState:
     def end_list(self, version: str) -> list[str]:
         """The list is complete as of a version; returns the uids of what was deleted unseen."""
         listed = self._listed or set()
-        gone = [uid for uid in self.known if uid not in listed]
+        gone = [uid for uid in (*self.known, *self._untold) if uid not in listed]
         for uid in gone:
-            del self.known[uid]
+            self.deleted(uid)
         self._listed = None
         self.version = version
         return gone

@@ -50,6 +50,8 @@ class Mirror:
         self._owners = Owners()
         self._policy_of: dict[str, str] = {}
         """uid -> name: a policy's key on the log holds its name."""
+        self._untold: set[str] = set()
+        """What is left out, and may own what is not."""
         self._failing: set[str] = set()
         self.events = 0
         self._counts = counts or Counts()
@@ -68,7 +70,9 @@ class Mirror:
     async def remove(self, kind: ServedKind, uids: Sequence[str]) -> None:
         """Publish that these objects are gone."""
         self._owners.forget(uids)
-        await self._publish([record for uid in uids for record in self._gone(kind, uid)])
+        told = [uid for uid in uids if uid not in self._untold]
+        self._untold.difference_update(uids)
+        await self._publish([record for uid in told for record in self._gone(kind, uid)])
 
     async def _publish(self, records: Sequence[Record]) -> None:
         if records:
@@ -92,10 +96,12 @@ class Mirror:
         if not isinstance(metadata, dict) or not isinstance(uid, str) or not uid:
             _logger.warning("%s: an object without a uid was passed over", kind.plural)
             return []
+        self._untold.discard(uid)
         if kind is not POLICIES and not self._scope.includes(str(metadata.get("namespace") or "")):
+            self._owners.forget([uid])
             return self._gone(kind, uid) if state.left(uid) else []
         if self._is_left_out(kind, metadata, body):
-            return self._gone(kind, uid) if state.deleted(uid) else []
+            return self._leave_out(kind, state, uid)
         body = trim(body, redact=self._settings.redact_environment and kind is not POLICIES)
         digest = seen_digest(body, running_images(body))
         if not state.applied(uid, digest):
@@ -113,6 +119,14 @@ class Mirror:
             self._policy_of[uid] = finding.name
             records.append(policy_record(self._cluster, "", finding, self._clock()))
         return records
+
+    def _leave_out(self, kind: ServedKind, state: ListState, uid: str) -> list[Record]:
+        told = uid in state.known
+        state.deleted(uid)
+        if uid in self._owners:  # forgotten when it is gone
+            state.kept_in_mind(uid)
+            self._untold.add(uid)
+        return self._gone(kind, uid) if told else []
 
     def _is_left_out(self, kind: ServedKind, metadata: Object, body: Object) -> bool:
         """What is being deleted, or is an old ReplicaSet kept for a rollback."""
@@ -133,7 +147,7 @@ class Mirror:
             self._owners.note(uid, resource.owner)
         root, missing = self._owners.root(resource.owner)
         if missing is not None and missing.api_version:
-            self._owners.note(missing.uid, await self._lookup.owner_of(missing))
+            self._owners.look_up(missing.uid, await self._lookup.owner_of(missing))
             root, _ = self._owners.root(resource.owner)
         resource = msgspec.structs.replace(resource, digest=digest, owner=root)
         return resource_record(self._cluster, "", resource, uid, self._clock())

@@ -14,7 +14,9 @@ from watcher.cluster.lines import Lines
 from watcher.cluster.liststate import ListState
 
 UIDS = st.sampled_from("abcdef")
-DIGESTS = st.sampled_from(("1", "2", "3"))
+OLD = "old"
+"""Digest of what nothing is told of, such as an old ReplicaSet."""
+DIGESTS = st.sampled_from(("1", "2", "3", OLD))
 
 
 class ListWatch(RuleBasedStateMachine):
@@ -28,6 +30,7 @@ class ListWatch(RuleBasedStateMachine):
         self.state = ListState()
         self.server: dict[str, str] = {}
         self.told: dict[str, str] = {}
+        self.minded: set[str] = set()
         self.version = 1
         self.pages: list[tuple[str, str]] | None = None
         self.missed = True
@@ -39,9 +42,20 @@ class ListWatch(RuleBasedStateMachine):
         self.told = dict.fromkeys(earlier, "")
 
     def _apply(self, uid: str, digest: str) -> None:
+        if digest == OLD:
+            self._gone(uid)
+            self.state.kept_in_mind(uid)
+            self.minded.add(uid)
+            return
+        self.minded.discard(uid)
         news = self.state.applied(uid, digest)
         assert news is (self.told.get(uid) != digest)
         self.told[uid] = digest
+
+    def _gone(self, uid: str) -> None:
+        assert self.state.deleted(uid) is (uid in self.told or uid in self.minded)
+        self.told.pop(uid, None)
+        self.minded.discard(uid)
 
     @rule(uid=UIDS, digest=DIGESTS)
     def write(self, uid: str, digest: str) -> None:
@@ -56,10 +70,9 @@ class ListWatch(RuleBasedStateMachine):
     @rule(uid=UIDS)
     def delete(self, uid: str) -> None:
         self.version += 1
-        there = self.server.pop(uid, None) is not None
+        self.server.pop(uid, None)
         if self.state.synced and not self.missed:
-            assert self.state.deleted(uid) is there
-            self.told.pop(uid, None)
+            self._gone(uid)
         else:
             self.missed = True
 
@@ -97,10 +110,11 @@ class ListWatch(RuleBasedStateMachine):
     @rule()
     def end_list(self) -> None:
         gone = self.state.end_list(self.at)
-        assert sorted(gone) == sorted(self.told.keys() - self.listed.keys())
+        assert sorted(gone) == sorted((self.told.keys() | self.minded) - self.listed.keys())
         for uid in gone:
-            del self.told[uid]
-        assert self.told == self.listed
+            self.told.pop(uid, None)
+            self.minded.discard(uid)
+        assert self.told == _shown(self.listed)
         self.pages = None
         self.missed = False
         self._catch_up()
@@ -108,8 +122,7 @@ class ListWatch(RuleBasedStateMachine):
     def _catch_up(self) -> None:
         """The watch says what changed since the list."""
         for uid in self.listed.keys() - self.server.keys():
-            assert self.state.deleted(uid)
-            del self.told[uid]
+            self._gone(uid)
         for uid, digest in self.server.items():
             self._apply(uid, digest)
         self.state.reached(str(self.version))
@@ -121,7 +134,12 @@ class ListWatch(RuleBasedStateMachine):
     @invariant()
     def a_followed_server_is_known_exactly(self) -> None:
         if self.state.synced and not self.missed:
-            assert self.told == self.server
+            assert self.told == _shown(self.server)
+            assert self.minded == self.server.keys() - self.told.keys()
+
+
+def _shown(objects: dict[str, str]) -> dict[str, str]:
+    return {uid: digest for uid, digest in objects.items() if digest != OLD}
 
 
 TestListWatch = ListWatch.TestCase

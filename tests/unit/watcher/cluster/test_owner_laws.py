@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.events import ResourceRef
-from watcher.cluster.owners import Owners
+from watcher.cluster.owners import MOST_LOOKED_UP, Owners
 
 NAMES = st.sampled_from("abcdefghijkl")
 
@@ -51,3 +51,14 @@ def test_a_controller_that_is_not_watched_is_named_as_it_is(name: str) -> None:
     rollout = ResourceRef("argoproj.io/v1alpha1", "Rollout", "shop", name, name)
     assert Owners().root(rollout) == (rollout, None)
     assert Owners().root(None) == (None, None)
+
+
+def test_answers_are_forgotten_where_there_are_too_many_and_what_was_watched_is_not() -> None:
+    owners = Owners()
+    owners.note("watched", None)
+    for number in range(MOST_LOOKED_UP + 5):
+        owners.look_up(str(number), None)
+    assert len(owners) == MOST_LOOKED_UP + 1
+    assert "watched" in owners
+    assert owners.root(_owner("4")) == (_owner("4"), _owner("4"))  # to be asked for again
+    assert owners.root(_owner("5")) == (_owner("5"), None)
