@@ -11,17 +11,19 @@ from cli.render.text import counted
 from cli.talk import say
 from cli.wire import Earlier, known_to, now
 from pipeline.bus import Bus
+from pipeline.events import Topic
 from pipeline.settings import Settings
 from pipeline.telemetry.health import LISTED
 from watcher.app import publish_policies
 from watcher.cluster.api import ApiServer, cluster_name
 from watcher.cluster.app import KnownObjects, Listing, follow, list_policies, list_resources
 from watcher.cluster.counts import Counts
+from watcher.cluster.failures import is_of_cluster
 from watcher.cluster.kinds import POLICIES
 from watcher.cluster.lease import Candidate, Lease
 from watcher.follow import follow as follow_files
 from watcher.known import Known
-from watcher.records import Failure, failure_record
+from watcher.records import Failure, failure_record, tombstone
 from watcher.summary import Summary
 
 if TYPE_CHECKING:
@@ -69,14 +71,17 @@ async def follow_cluster(
         telemetry.health.has(LISTED)
         _say_listed(listing, own_policies=not policies)
 
+    of_files = {key: file for key, file in earlier.failures.items() if not is_of_cluster(file)}
     async with ApiServer.connect(settings.api_server) as api, asyncio.TaskGroup() as group:
         telemetry.measure_watcher(counts, api)
         if policies:
-            of_files = Known(policies=earlier.policies, failures=earlier.failures)
+            known_files = Known(policies=earlier.policies, failures=of_files)
             group.create_task(
-                follow_files((), policies, bus, settings.source, now, stop, known=of_files),
+                follow_files((), policies, bus, settings.source, now, stop, known=known_files),
                 name="policy-files",
             )
+        elif of_files:  # of policies that were named with -p then, and are not now
+            await bus.publish([tombstone(Topic.DEADLETTERS, key) for key in of_files])
         await follow(
             api,
             settings.cluster,
@@ -135,7 +140,11 @@ async def scan_cluster(
 
 async def _known_objects(store: Earlier, cluster: str, earlier: Known, *, own_policies: bool) -> KnownObjects:
     policies = frozenset(earlier.policies if own_policies else ())
-    return KnownObjects(await store.known_kinds(cluster), policies, frozenset(earlier.failures.values()))
+    return KnownObjects(
+        await store.known_kinds(cluster),
+        policies,
+        frozenset(filter(is_of_cluster, earlier.failures.values())),
+    )
 
 
 def _say_listed(listing: Listing, *, own_policies: bool) -> None:

@@ -17,6 +17,7 @@ from pipeline.settings import ClusterSettings
 from watcher.cluster.api import ApiServer
 from watcher.cluster.counts import Counts
 from watcher.cluster.errors import DeniedError, MissingError
+from watcher.cluster.failures import objects_of
 from watcher.cluster.kinds import NAMESPACES, PODS, POLICIES, WORKLOADS, ServedKind
 from watcher.cluster.lookup import OwnerLookup
 from watcher.cluster.mirror import Mirror
@@ -31,7 +32,7 @@ Clock = Callable[[], datetime]
 class KnownObjects:
     """What an earlier run published. `resources`: key on the log -> kind, namespace; `policies`: keys.
 
-    `failures`: what could not be read, such as the plural of a kind.
+    `failures`: what could not be read; see `watcher.cluster.failures`.
     """
 
     resources: Mapping[str, tuple[str, str]] = field(default_factory=lambda: MappingProxyType({}))
@@ -92,7 +93,10 @@ async def follow(
         for stage in _stages(settings, policies=policies):
             started = [
                 _restored(
-                    Reflector(api, kind, namespace, mirror, settings, notice, counts=counts), cluster, known
+                    Reflector(api, kind, namespace, mirror, settings, notice, counts=counts),
+                    mirror,
+                    cluster,
+                    known,
                 )
                 for kind in stage
                 for namespace in _namespaces(kind, settings)
@@ -180,7 +184,8 @@ async def _list_stages(
 
     for kind in (kind for stage in stages for kind in stage):
         for namespace in _namespaces(kind, settings):
-            reflector = _restored(Reflector(api, kind, namespace, mirror, settings, advance), cluster, known)
+            reflector = Reflector(api, kind, namespace, mirror, settings, advance)
+            _restored(reflector, mirror, cluster, known)
             reflectors.append(reflector)
             try:
                 await reflector.once()
@@ -207,9 +212,12 @@ def _of_namespaces(
     return Reflector(api, NAMESPACES, "", scope, settings, changed, settings.namespace_selector)
 
 
-def _restored(reflector: Reflector, cluster: str, known: KnownObjects) -> Reflector:
+def _restored(reflector: Reflector, mirror: Mirror, cluster: str, known: KnownObjects) -> Reflector:
     """It knows what an earlier run told of its kind and namespace, and of no other."""
     prefix = resource_key(cluster, "")
+    failing = dict(objects_of(reflector.kind, reflector.namespace, known.failures))
+    mirror.restore_failures(failing)
+    reflector.state.restore(failing)
     reflector.state.restore(
         key.removeprefix(prefix)
         for key, (kind, namespace) in known.resources.items()

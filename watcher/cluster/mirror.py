@@ -5,7 +5,7 @@ policies can see (most of a cluster's traffic is status) goes no further.
 """
 
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from pipeline.bus import Publisher, Record
 from pipeline.events import Topic, policy_key, resource_key
 from pipeline.settings import ClusterSettings
 from watcher.cluster.counts import Counts, Result
+from watcher.cluster.failures import place_of
 from watcher.cluster.kinds import PODS, POLICIES, ServedKind
 from watcher.cluster.liststate import ListState
 from watcher.cluster.lookup import OwnerLookup
@@ -52,7 +53,8 @@ class Mirror:
         """uid -> name: a policy's key on the log holds its name."""
         self._untold: set[str] = set()
         """What is left out, and may own what is not."""
-        self._failing: set[str] = set()
+        self._failing: dict[str, str] = {}
+        """uid -> place, as it is named on the dead letters."""
         self.events = 0
         self._counts = counts or Counts()
 
@@ -61,6 +63,10 @@ class Mirror:
         for key in keys:
             self._policy_of[key] = key.removeprefix(policy_key(self._cluster, ""))
         return list(keys)
+
+    def restore_failures(self, failing: Mapping[str, str]) -> None:
+        """Objects that an earlier run could not read: uid -> place; mended when they are read, or gone."""
+        self._failing |= failing
 
     async def apply(self, kind: ServedKind, state: ListState, objects: Sequence[Object]) -> None:
         """Publish what is news of these objects."""
@@ -81,7 +87,7 @@ class Mirror:
 
     def _gone(self, kind: ServedKind, uid: str) -> list[Record]:
         self._counts.objects[kind.plural, Result.DELETED] += 1
-        mended = self._mended(kind, uid)
+        mended = self._mended(uid)
         if kind is POLICIES:
             name = self._policy_of.pop(uid, None)
             if name is None or name in self._policy_of.values():  # it was made again, under a new uid
@@ -111,8 +117,10 @@ class Mirror:
         failed = isinstance(finding, Problem)
         self._counts.objects[kind.plural, Result.FAILED if failed else Result.PUBLISHED] += 1
         if isinstance(finding, Problem):
-            return [self._failure(kind, uid, finding)]
-        records = self._mended(kind, uid)
+            place = self._failing[uid] = place_of(kind, str(metadata.get("namespace") or ""), uid)
+            failure = Failure(place, finding.message, None, finding.resource)
+            return [failure_record(self._cluster, failure, self._clock())]
+        records = self._mended(uid)
         if isinstance(finding, Resource):
             records.append(await self._resource(kind, uid, digest, finding))
         elif isinstance(finding, Policy):
@@ -152,17 +160,6 @@ class Mirror:
         resource = msgspec.structs.replace(resource, digest=digest, owner=root)
         return resource_record(self._cluster, "", resource, uid, self._clock())
 
-    def _failure(self, kind: ServedKind, uid: str, problem: Problem) -> Record:
-        failure = Failure(_place(kind, uid), problem.message, None, problem.resource)
-        self._failing.add(uid)
-        return failure_record(self._cluster, failure, self._clock())
-
-    def _mended(self, kind: ServedKind, uid: str) -> list[Record]:
-        if uid not in self._failing:
-            return []
-        self._failing.discard(uid)
-        return [tombstone(Topic.DEADLETTERS, Failure(_place(kind, uid), "").key(self._cluster))]
-
-
-def _place(kind: ServedKind, uid: str) -> str:
-    return f"{kind.plural}/{uid}"
+    def _mended(self, uid: str) -> list[Record]:
+        place = self._failing.pop(uid, None)
+        return [] if place is None else [tombstone(Topic.DEADLETTERS, Failure(place, "").key(self._cluster))]

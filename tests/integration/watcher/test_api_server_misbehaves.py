@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.events import Topic
 from pipeline.settings import ClusterSettings, load_settings
 from tests.fakes.api_server import (
     HOLD,
@@ -369,3 +370,22 @@ async def test_each_namespace_withdraws_only_its_own(server: FakeApiServer) -> N
         await downstream.until(lambda d: len(d.seen) >= 3)
     assert set(images(downstream)) == {"east", "west"}
     assert downstream.gone == {f"{NAME}/uid-lost"}
+
+
+async def test_what_an_earlier_run_could_not_read_is_mended_when_it_is_read_or_gone(
+    server: FakeApiServer,
+) -> None:
+    still = {**pod("still", 1), "spec": {"containers": 5}}
+    server.scripts["list"] = [page([A, still], "10")]
+    failing = frozenset(f"pods/{A['metadata']['namespace']}/{uid}" for uid in ("uid-a", "uid-still", "lost"))
+    known = KnownObjects(failures=failing | {"pods/elsewhere/other", "jobs/shop/other"})
+    wanted = settings(server, namespaces=[A["metadata"]["namespace"]])
+    async with following(wanted, known, policies=False) as downstream:
+        await asyncio.wait_for(downstream.listed, 30)
+        await downstream.until(lambda d: bool(d.failures) and len(d.gone) >= 3)
+    of_pods = f"{NAME}/pods/{A['metadata']['namespace']}"
+    assert downstream.failures == {f"pods/{A['metadata']['namespace']}/uid-still"}
+    assert {key for topic, key, there in downstream.seen if topic is Topic.DEADLETTERS and not there} == {
+        f"{of_pods}/uid-a#0",
+        f"{of_pods}/lost#0",
+    }
