@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cli.commands import db, events, policies, services, topics, violations
+from cli.commands import db, events, policies, report, services, topics, violations
 from cli.options import (
     PLAIN_HELP,
     Cluster,
@@ -169,3 +169,6 @@ def doctor(
     from cli.invoke import finish
 
     finish(run(output, context=context, db=db, engine=engine))
+
+
+app.command()(report.report)

@@ -70,6 +70,13 @@ class LintFormat(StrEnum):
     SARIF = "sarif"
 
 
+class PolicyReportApi(StrEnum):
+    """Whose objects `report --policy-report` writes."""
+
+    WG_POLICY = "wgpolicyk8s.io/v1alpha2"
+    OPEN_REPORTS = "openreports.io/v1alpha1"
+
+
 Paths = Annotated[
     list[str] | None,
     typer.Argument(metavar="PATH", help="Manifests: files, folders (recursively), or - for stdin."),

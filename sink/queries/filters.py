@@ -54,7 +54,7 @@ def conditions(wanted: Filter) -> Iterator[ColumnElement[bool]]:
     if wanted.modes:
         yield _COLUMNS.mode.in_(wanted.modes)
     yield from any_of(wanted.owners, lambda term: path(_WORKLOAD_KIND, _COLUMNS.workload_name, term))
-    yield from any_of(_lower(wanted.severities), _is_severe)
+    yield from of_severity(_COLUMNS.cluster, _COLUMNS.policy, wanted.severities)
     yield from any_of(_lower(wanted.images), _has_image)
     moment = _COLUMNS.resolved_at if wanted.state is State.RESOLVED else _COLUMNS.opened_at
     if wanted.since is not None:
@@ -79,9 +79,17 @@ def _lower(wanted: tuple[Term, ...]) -> tuple[Term, ...]:
     return tuple(Term(term.text.lower(), term.negated) for term in wanted)
 
 
-def _is_severe(term: Term) -> ColumnElement[bool]:
-    found = select(policies.c.cluster, policies.c.name).where(equals(func.lower(policies.c.severity), term))
-    return tuple_(_COLUMNS.cluster, _COLUMNS.policy).in_(found)
+def of_severity(
+    cluster: ColumnElement[str], policy: ColumnElement[str], wanted: tuple[Term, ...]
+) -> Iterator[ColumnElement[bool]]:
+    """Of policies of these severities, as they are loaded now."""
+
+    def is_severe(term: Term) -> ColumnElement[bool]:
+        severity = func.lower(policies.c.severity)
+        found = select(policies.c.cluster, policies.c.name).where(equals(severity, term))
+        return tuple_(cluster, policy).in_(found)
+
+    return any_of(_lower(wanted), is_severe)
 
 
 def _has_image(term: Term) -> ColumnElement[bool]:

@@ -6,19 +6,19 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Float, cast, extract, func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.engine import Connection, RowMapping
 
 from sink.queries.filters import Filter, conditions
 from sink.queries.model import Count, Period, Summary
 from sink.queries.reader import Reader
 from sink.queries.reading import page
+from sink.queries.seconds import seconds
 from sink.queries.words import State
 from sink.spans import Resolution
 from sink.tables import policies, violations
 
 _C = violations.c
-_SECONDS_A_DAY = 86400
 _NONE = "none"
 
 
@@ -85,10 +85,9 @@ _Happened = tuple[int, dict[str, RowMapping]]
 def _happened(
     connection: Connection, where: Sequence[ColumnElement[bool]], since: datetime, until: datetime
 ) -> _Happened:
-    is_server = connection.dialect.name == "postgresql"
     opened = select(func.count().label("count")).select_from(violations)
     opened = opened.where(_C.opened_at >= since, _C.opened_at < until, *where)
-    lasted = _seconds(_C.resolved_at, is_server=is_server) - _seconds(_C.opened_at, is_server=is_server)
+    lasted = seconds(connection, _C.resolved_at) - seconds(connection, _C.opened_at)
     ended = (
         select(_C.resolution, func.count().label("count"), func.avg(lasted).label("mean"))
         .where(_C.resolved_at.is_not(None), _C.resolved_at >= since, _C.resolved_at < until, *where)
@@ -110,10 +109,3 @@ def _period(happened: _Happened, since: datetime, until: datetime, open_at_end: 
         mean_seconds_to_fix=None if fixed is None else float(fixed["mean"]),
         open_at_end=open_at_end,
     )
-
-
-def _seconds(moment: ColumnElement[datetime], *, is_server: bool) -> ColumnElement[float]:
-    """From some fixed moment on; SQLite keeps text, and knows days."""
-    if is_server:
-        return cast(extract("epoch", moment), Float)
-    return func.julianday(moment, type_=Float) * _SECONDS_A_DAY

@@ -1,6 +1,9 @@
 """Violations one by one: lists by filter, pages about one."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime
+from itertools import chain
 from typing import TypeVar
 
 from sqlalchemy import Select, func, select
@@ -11,7 +14,7 @@ from sink.queries.filters import Filter, conditions
 from sink.queries.model import Detail, Occurrence, Policy, Span, Violation
 from sink.queries.reader import Reader
 from sink.queries.reading import attributes, page, violation
-from sink.queries.words import Sort
+from sink.queries.words import Sort, State
 from sink.tables import violations
 
 T = TypeVar("T")
@@ -72,6 +75,27 @@ class _Listing:
         if last is None:
             return self._query
         return self._query.where(orders.after(self._columns, last, downwards=self._downwards))
+
+
+async def list_period(
+    reader: Reader,
+    wanted: Filter,
+    since: datetime,
+    until: datetime,
+    into: Callable[[Iterator[Violation]], T],
+    size: int = PAGE,
+) -> T:
+    """Hand to `into` what was there in a period that lasts until now: open violations, then ended ones.
+
+    The newest of each first. The filter's own state and times say nothing here.
+    """
+    is_open = _Listing(replace(wanted, state=State.OPEN, since=None, until=None), Sort.NEWEST, "")
+    ended = _Listing(replace(wanted, state=State.RESOLVED, since=since, until=until), Sort.NEWEST, "")
+
+    def run(connection: Connection) -> T:
+        return into(chain(is_open.rows(connection, None, size), ended.rows(connection, None, size)))
+
+    return await reader.run(run)
 
 
 async def list_history(
