@@ -83,7 +83,9 @@ async def _run(
     telemetry.health.waits_for(LISTED, "nothing was listed yet")
     async with AsyncExitStack() as stack:
         store = await store_for(settings, stack)
-        embedded = await stack.enter_async_context(Embedded.start(settings, store, telemetry=telemetry))
+        embedded = await stack.enter_async_context(
+            Embedded.start(settings, store, of_cluster=not manifests, telemetry=telemetry)
+        )
         bus, stream = embedded.bus, EventStream()
         streamed = await stack.enter_async_context(bus.consume("events", STREAMED))
         rung = await stack.enter_async_context(bus.consume("ring", RUNG))

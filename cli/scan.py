@@ -85,7 +85,9 @@ async def _audit(
     summaries: list[Summary] = []
     async with AsyncExitStack() as stack:
         store = await store_for(settings, stack) if settings.db_given else None
-        embedded = await stack.enter_async_context(Embedded.start(settings, store, once=True))
+        embedded = await stack.enter_async_context(
+            Embedded.start(settings, store, once=True, of_cluster=not paths)
+        )
         reports = await stack.enter_async_context(embedded.bus.consume("report", TOPICS))
         advance = stack.enter_context(counting())
 

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol, Self
 
@@ -100,21 +100,25 @@ class Embedded:
         store: "Store | None",
         *,
         once: bool = False,
+        of_cluster: bool = False,
         telemetry: "Telemetry | None" = None,
     ) -> AsyncIterator[Self]:
         """Subscribe every stage before anything is published. Without a store nothing is remembered.
 
-        `once`: for a scan, which tells nothing of itself.
+        `once`: for a scan, which tells nothing of itself. `of_cluster`: what the watcher of a
+        cluster redacts is redacted.
         """
+        evaluation = settings.evaluator
+        evaluation = replace(evaluation, redacted=evaluation.redacted and of_cluster)
         state = State(remember=store is not None, once=once)
         bus: Bus = telemetry.bus(MemoryBus()) if telemetry else MemoryBus()
         embedded = cls(bus, state)
         async with AsyncExitStack() as stack:
-            engines = await stack.enter_async_context(Engines.start(settings.evaluator))
+            engines = await stack.enter_async_context(Engines.start(evaluation))
             rego = telemetry.rego(engines) if telemetry else engines
             objects = _cluster_objects(settings) if settings.image_pull_secrets else None
             images = await stack.enter_async_context(ImagesOnDemand(settings.images, objects))
-            evaluator = Evaluator(settings.evaluator, rego, state, now, images)
+            evaluator = Evaluator(evaluation, rego, state, now, images)
             if telemetry is not None:
                 telemetry.measure_evaluator(engines, evaluator, state)
             consumer = await stack.enter_async_context(bus.consume(EVALUATOR_GROUP, EVALUATOR_TOPICS))

@@ -107,7 +107,7 @@ class Evaluator:
     ) -> None:
         self._settings = settings
         self.memo = memo or Memo(rego)
-        self._library = library or Library(rego, settings.engine)
+        self._library = library or Library(rego, settings)
         self._state = state
         self._clock = clock
         self._images = images or NoConfigs()

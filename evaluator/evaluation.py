@@ -14,7 +14,8 @@ from functools import lru_cache
 
 from msgspec import structs
 
-from evaluator.loading import TEXT_FIELD, LoadedPolicy
+from evaluator.lint.checks_redaction import SETTING, has_redacted
+from evaluator.loading import LoadedPolicy
 from evaluator.policies.authorities import Failed, Passed, Unknown
 from evaluator.policies.configs import Found, Unavailable, Wanted, each_image, wanted
 from evaluator.policies.document import Document, DocumentBuilder, DocumentKey
@@ -25,7 +26,7 @@ from evaluator.rego.engine import Because, Undefined, Value
 from evaluator.rego.memo import Query
 from evaluator.rego.questions import Answer, Failure, Module
 from pipeline.errors import DocumentError, EvaluationError
-from pipeline.events import Explanation, Image, Mode, Outcome, PolicyRef, ResourceApplied
+from pipeline.events import REDACTED, Explanation, Image, Mode, Outcome, PolicyRef, ResourceApplied
 from pipeline.settings_types import UnmatchedImages
 
 NO_MATCHING_POLICY = PolicyRef(
@@ -35,6 +36,9 @@ NO_MATCHING_POLICY = PolicyRef(
 
 
 _PASSED = Judgement(Outcome.PASS)
+_UNSEEN = (
+    f"cannot be judged: the policy reads environment values, which are {REDACTED} ({SETTING} keeps them)"
+)
 
 _SHORT = 1024
 """Bytes of an answer that may be kept: the cache stays below a few MiB, whatever policies answer."""
@@ -59,17 +63,21 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """Whose answer a query's answer is: a finding that has no judgement yet."""
+    """Whose answer a query's answer is: a finding that has no judgement yet.
+
+    `field`: of the policy, what lines of its text are lines of.
+    """
 
     finding: Finding
     module: Module
+    field: str
 
 
 @dataclass(frozen=True, slots=True)
 class _Want:
     """A policy that needs the config of an image."""
 
-    policy: PolicyRef
+    loaded: LoadedPolicy
     module: Module
     key: DocumentKey
     image: Image
@@ -117,12 +125,15 @@ def inquire(
         way = _decide(loaded)
         if isinstance(way, Judgement):
             decided.append(Finding(loaded.policy.ref, images, way))
+        elif loaded.reads_redacted and has_redacted(applied):
+            decided.append(Finding(loaded.policy.ref, images, _error(_UNSEEN)))
         elif loaded.document_key is not None and loaded.fetches:
-            ref, key = loaded.policy.ref, loaded.document_key
-            wants += (_Want(ref, way, key, image, name) for name, image in each_image(images))
+            wants += (
+                _Want(loaded, way, loaded.document_key, image, key) for key, image in each_image(images)
+            )
         elif loaded.document_key is not None:
             document = documents.build(loaded.document_key)
-            entry = _Asked(Finding(loaded.policy.ref, images, _PASSED), way)
+            entry = _Asked(Finding(loaded.policy.ref, images, _PASSED), way, loaded.text_field)
             asked.setdefault(document, []).append(entry)
     if unmatched is UnmatchedImages.WARN and (left := unmatched_images(workload, covered)):
         decided.append(Finding(NO_MATCHING_POLICY, left, _unmatched(left)))
@@ -134,17 +145,17 @@ def complete(inquiry: Inquiry, found: Mapping[Wanted, Found]) -> Inquiry:
     decided = list(inquiry.decided)
     asked: dict[Document, list[_Asked]] = {}
     for want in inquiry.wants:
-        config = found[wanted(want.image)]
+        config, policy = found[wanted(want.image)], want.loaded.policy.ref
         if isinstance(config, Unavailable):
             error = _error(f"no image config: {config.reason}")
-            finding = Finding(want.policy, (), error, want.image, want.image_key)
+            finding = Finding(policy, (), error, want.image, want.image_key)
             decided.append(replace(finding, retry_after=config.retry_after))
             continue
         image = structs.replace(want.image, tag_digest=config.tag_digest)
-        finding = Finding(want.policy, (), _PASSED, image, want.image_key, config.digest)
+        finding = Finding(policy, (), _PASSED, image, want.image_key, config.digest)
         if inquiry.documents is not None:
             document = inquiry.documents.build(want.key, config)
-            asked.setdefault(document, []).append(_Asked(finding, want.module))
+            asked.setdefault(document, []).append(_Asked(finding, want.module, want.loaded.text_field))
     more, queries = _queries(asked)
     return Inquiry(tuple(decided), inquiry.asked + more, inquiry.queries + queries)
 
@@ -163,7 +174,7 @@ def conclude(inquiry: Inquiry, answers: Sequence[Sequence[Answer]]) -> list[Find
     flat = [answer for row in answers for answer in row]
     findings = list(inquiry.decided)
     for asked, answer in zip(inquiry.asked, flat, strict=True):
-        judgement = _judge(answer, asked.module.engine)
+        judgement = _judge(answer, asked.module.engine, asked.field)
         findings.append(replace(asked.finding, judgement=judgement))
     return sorted(findings, key=lambda finding: (finding.policy.name, finding.image_key))
 
@@ -183,21 +194,22 @@ def _decide(loaded: LoadedPolicy) -> Judgement | Module:
             return loaded.module
 
 
-def _judge(answer: Answer, engine: str) -> Judgement:
+def _judge(answer: Answer, engine: str, field: str) -> Judgement:
     match answer:
         case Value(json, because):
-            return _explained(_judge_known(json) if len(json) <= _SHORT else _judge_text(json), because)
+            known = _judge_known(json) if len(json) <= _SHORT else _judge_text(json)
+            return _explained(known, because, field)
         case Undefined(because):
-            return _explained(_judge_known(None), because)
+            return _explained(_judge_known(None), because, field)
         case Failure(reason):
             return _error(f"could not be evaluated by {engine}: {reason}")
 
 
-def _explained(judgement: Judgement, because: Because | None) -> Judgement:
+def _explained(judgement: Judgement, because: Because | None, field: str) -> Judgement:
     """Why it failed, where the policy itself has nothing to say."""
     if because is None or judgement.message != NOT_COMPLIANT:
         return judgement
-    explanation = Explanation(file=TEXT_FIELD, line=because.line, expression=because.expression)
+    explanation = Explanation(file=field, line=because.line, expression=because.expression)
     return replace(judgement, explanation=explanation)
 
 

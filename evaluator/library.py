@@ -5,7 +5,7 @@ import asyncio
 from evaluator.loading import LoadedPolicy, load
 from evaluator.rego.questions import Compiles
 from pipeline.events import PolicyApplied, PolicyChecked, policy_key
-from pipeline.settings_types import EngineChoice
+from pipeline.settings import EvaluatorSettings
 
 Loaded = tuple[LoadedPolicy | None, PolicyChecked]
 
@@ -13,9 +13,9 @@ Loaded = tuple[LoadedPolicy | None, PolicyChecked]
 class Library:
     """The last version of each policy. A second one who asks for a version waits for the first."""
 
-    def __init__(self, compiler: Compiles, engine: EngineChoice) -> None:
+    def __init__(self, compiler: Compiles, settings: EvaluatorSettings) -> None:
         self._compiler = compiler
-        self._engine = engine
+        self._settings = settings
         self._known: dict[str, tuple[PolicyApplied, Loaded]] = {}
         self._one_at_a_time = asyncio.Lock()
 
@@ -26,7 +26,8 @@ class Library:
             known = self._known.get(key)
             if known is not None and known[0] == applied:
                 return known[1]
-            loaded = await load(applied, self._compiler, self._engine)
+            engine, redacted = self._settings.engine, self._settings.redacted
+            loaded = await load(applied, self._compiler, engine, redacted=redacted)
             self._known[key] = (applied, loaded)
             return loaded
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 
+from evaluator.lint.checks_redaction import Look, look
 from evaluator.lint.linting import lint, stored
 from evaluator.policies.authorities import Failed, Passed, Unknown, admit
 from evaluator.policies.document import DocumentKey, document_key
@@ -16,20 +17,19 @@ from evaluator.rego.reads.paths import describe
 from pipeline.events import PolicyApplied, PolicyChecked
 from pipeline.settings_types import EngineChoice
 
-TEXT_FIELD = "spec.policy.data"
-"""What lines and columns of a policy's text are lines of."""
-
 
 @dataclass(frozen=True)
 class LoadedPolicy:
     """A valid policy. `module` is None where it has no Rego, or none that can be evaluated.
 
     `problem` says why every verdict of this policy is an error; empty where it works.
+    `reads_redacted`: it looks at environment values, and those are redacted.
     """
 
     policy: Policy
     module: Module | None = None
     problem: str = ""
+    reads_redacted: bool = False
 
     @cached_property
     def admission(self) -> Passed | Failed | Unknown:
@@ -46,6 +46,11 @@ class LoadedPolicy:
         """Whether its verdicts may change with no event: by the time, or by a tag that moves."""
         return self.module is not None and (self.fetches or not self.module.pure)
 
+    @property
+    def text_field(self) -> str:
+        """What lines and columns of its text are lines of."""
+        return self.policy.rego.field if self.policy.rego else ""
+
     @cached_property
     def document_key(self) -> DocumentKey | None:
         """Which input document it asks for; None where it asks for none."""
@@ -55,9 +60,12 @@ class LoadedPolicy:
 
 
 async def load(
-    applied: PolicyApplied, compiler: Compiles, engine: EngineChoice
+    applied: PolicyApplied, compiler: Compiles, engine: EngineChoice, *, redacted: bool = False
 ) -> tuple[LoadedPolicy | None, PolicyChecked]:
-    """Parse, validate and compile. None for a policy whose fields are not valid: it matches nothing."""
+    """Parse, validate and compile. None for a policy whose fields are not valid: it matches nothing.
+
+    `redacted`: of the resources it is for, literal environment values are replaced.
+    """
     try:
         policy = parse(applied)
     except InvalidPolicyError as error:
@@ -69,20 +77,21 @@ async def load(
             findings=stored(lint(applied, Choice())),
         )
     choice = await _compile(policy, compiler, engine)
+    seen = look(policy, choice.module.reads) if redacted and choice.module else Look.NEVER
     checked = PolicyChecked(
         cluster=applied.cluster,
         policy=policy.ref,
         file=applied.file,
         engine=choice.module.engine.value if choice.module else "",
-        error=_located(choice),
+        error=_error(policy, choice),
         unsupported=policy.unsupported,
         refusals=dict(choice.refusals),
         reads=describe(choice.module.reads) if choice.module else (),
         memo="" if choice.module is None or choice.module.pure else IMPURE,
-        findings=stored(lint(applied, choice)),
+        findings=stored(lint(applied, choice, seen)),
     )
     problem = checked.error or checked.unsupported
-    return LoadedPolicy(policy, choice.module, problem), checked
+    return LoadedPolicy(policy, choice.module, problem, seen is Look.CERTAINLY), checked
 
 
 async def _compile(policy: Policy, compiler: Compiles, engine: EngineChoice) -> Choice:
@@ -92,8 +101,14 @@ async def _compile(policy: Policy, compiler: Compiles, engine: EngineChoice) -> 
     return await choose(compiler, engine, policy.rego.text)
 
 
-def _located(choice: Choice) -> str:
+def _error(policy: Policy, choice: Choice) -> str:
+    """Why it has no text, or what is wrong with it and where."""
+    if policy.rego is None:
+        return ""
+    field = policy.rego.field
+    if policy.rego.problem:
+        return f"{field}: {policy.rego.problem}"
     if not choice.error:
         return ""
-    place = f"{TEXT_FIELD}:{choice.line}:{choice.column}" if choice.line else TEXT_FIELD
+    place = f"{field}:{choice.line}:{choice.column}" if choice.line else field
     return f"{place}: {choice.error}"

@@ -39,7 +39,7 @@ class PartitionedEvaluator:
         self._kafka = kafka
         self._rego = rego
         self._memo = Memo(rego)
-        self._library = Library(rego, settings.engine)
+        self._library = Library(rego, settings)
         self._clock = clock
         self._images = images
 

@@ -13,6 +13,9 @@ from typing import Any
 
 import msgspec
 
+REDACTED = "[redacted]"
+"""What a literal environment value is on the log, where the watcher replaces them."""
+
 
 class Topic(StrEnum):
     """The topics of the log."""
@@ -113,14 +116,25 @@ class ResourceApplied(Data, frozen=True):
     file: str = ""
 
 
+class PolicyText(Data, frozen=True):
+    """What a `configMapRef` or `remote` of a policy leads to: a text, or the reason why to none."""
+
+    path: str
+    """Of the field, as in `spec.policy.configMapRef`."""
+    text: str = ""
+    problem: str = ""
+
+
 class PolicyApplied(Data, frozen=True):
-    """A ClusterImagePolicy as it is now, valid or not, its text resolved."""
+    """A ClusterImagePolicy as it is now, valid or not, its texts resolved; `digest` covers them."""
 
     cluster: str
     name: str
     digest: str
     object: dict[str, Any]
     file: str = ""
+    texts: tuple[PolicyText, ...] = ()
+    """One for each field that leads elsewhere, if somebody went there."""
 
 
 class PolicyFinding(Data, frozen=True):

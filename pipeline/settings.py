@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import platformdirs
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, IPvAnyNetwork, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -36,12 +36,25 @@ TOML_FILE = "tocsin.toml"
 
 
 @dataclass(frozen=True, slots=True)
+class TextSettings:
+    """For the texts of policies that are elsewhere: in ConfigMaps and behind URLs."""
+
+    namespace: str = "cosign-system"
+    networks: frozenset[str] = frozenset()
+    limit: int = 2**20
+    timeout: float = 10.0
+    retry_first: float = 5.0
+    retry_most: float = 300.0
+
+
+@dataclass(frozen=True, slots=True)
 class SourceSettings:
     """For the watcher."""
 
     cluster: str
     namespace: str
     max_document_bytes: int
+    texts: TextSettings = TextSettings()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +77,7 @@ class ClusterSettings:
     denied_retry: float
     lease: str
     lease_duration: float
+    texts: TextSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +94,7 @@ class EvaluatorSettings:
     quarantine_after: int
     quarantine_cool_down: float
     unmatched_images: UnmatchedImages
+    redacted: bool
     recheck: float
     retry_first: float
     retry_most: float
@@ -219,6 +234,29 @@ class Settings(BaseSettings):
     redact_environment: bool = Field(
         default=True,
         description="Replace literal environment values before anything is published: passwords live there.",
+    )
+    policy_namespace: str = Field(
+        default="cosign-system",
+        pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$",
+        description="Namespace of the ConfigMaps that configMapRef names: the one of policy-controller.",
+    )
+    policy_text_limit_kib: int = Field(
+        default=1024,
+        ge=1,
+        description="KiB of a policy's text in a ConfigMap or behind a URL; a ConfigMap holds 1024.",
+    )
+    remote_networks: frozenset[IPvAnyNetwork] = Field(
+        default=frozenset(),
+        description="Networks that are not public and may be asked for policies' texts. As a JSON list.",
+    )
+    remote_timeout: float = Field(
+        default=10.0, gt=0, description="Seconds that fetching one policy's text may take, all in all."
+    )
+    remote_retry_first: float = Field(
+        default=5.0, gt=0, description="Seconds until a text that could not be fetched is asked for again."
+    )
+    remote_retry_most: float = Field(
+        default=300.0, gt=0, description="The same, at most: it doubles each time."
     )
     page_size: int = Field(
         default=500, ge=1, description="Objects a page of a list; kubectl's and client-go's figure."
@@ -498,6 +536,7 @@ class Settings(BaseSettings):
             cluster=self.cluster,
             namespace=self.namespace,
             max_document_bytes=self.max_document_mib * 2**20,
+            texts=self.texts,
         )
 
     @property
@@ -520,6 +559,19 @@ class Settings(BaseSettings):
             denied_retry=self.denied_retry,
             lease=self.lease,
             lease_duration=self.lease_duration,
+            texts=self.texts,
+        )
+
+    @property
+    def texts(self) -> TextSettings:
+        """The group of what fetches policies' texts."""
+        return TextSettings(
+            namespace=self.policy_namespace,
+            networks=frozenset(map(str, self.remote_networks)),
+            limit=self.policy_text_limit_kib * 2**10,
+            timeout=self.remote_timeout,
+            retry_first=self.remote_retry_first,
+            retry_most=self.remote_retry_most,
         )
 
     @property
@@ -565,6 +617,7 @@ class Settings(BaseSettings):
             quarantine_after=self.quarantine_after,
             quarantine_cool_down=self.quarantine_cool_down,
             unmatched_images=self.unmatched_images,
+            redacted=self.redact_environment,
             recheck=self.recheck,
             retry_first=self.registry_retry_first,
             retry_most=self.registry_retry_most,

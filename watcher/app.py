@@ -14,9 +14,10 @@ from datetime import datetime
 from pipeline.bus import Publisher, Record
 from pipeline.events import Topic, policy_key, resource_key
 from pipeline.settings import SourceSettings
+from watcher.file_texts import FileTexts, may_hold_texts
 from watcher.known import Remainders
 from watcher.manifests import Listing, ManifestFile, find
-from watcher.objects import POLICY_KIND, PassedOver
+from watcher.objects import POLICY_KIND, ConfigMap, PassedOver
 from watcher.policies import choose
 from watcher.pump import Pump
 from watcher.reading import EndOfFile, Found, FoundPolicy, FoundResource, read_files
@@ -31,12 +32,17 @@ BATCH = 64
 
 
 async def read_batches(
-    files: Sequence[ManifestFile], settings: SourceSettings, stop: asyncio.Event, tally: Tally
+    files: Sequence[ManifestFile],
+    settings: SourceSettings,
+    stop: asyncio.Event,
+    tally: Tally,
+    *,
+    config_maps: bool = False,
 ) -> AsyncIterator[list[Found]]:
-    """What is in these files, until their end or `stop`."""
+    """What is in these files, until their end or `stop`. `config_maps`: see `read_files`."""
     if not files:
         return
-    pump = Pump(read_files(files, settings), BATCH)
+    pump = Pump(read_files(files, settings, config_maps=config_maps), BATCH)
     try:
         while batch := await pump.next(stop):
             yield batch
@@ -53,18 +59,26 @@ async def publish_policies(
     stop: asyncio.Event | None = None,
     left: Remainders | None = None,
 ) -> Summary:
-    """Publish every ClusterImagePolicy at these paths; other kinds are passed over."""
+    """Publish every ClusterImagePolicy at these paths; other kinds are passed over.
+
+    ConfigMaps that policies name are taken from the same paths.
+    """
     tally, stop, left = Tally(), stop or asyncio.Event(), left or Remainders(settings.cluster)
     listing = await asyncio.to_thread(find, paths)
     failures: list[Failure] = []
     found_policies: list[FoundPolicy] = []
-    async for batch in read_batches(listing.files, settings, stop, tally):
+    config_maps: list[ConfigMap] = []
+    async for batch in read_batches(listing.files, settings, stop, tally, config_maps=True):
         for found in batch:
             match found:
                 case FoundPolicy():
                     found_policies.append(found)
                 case FoundResource():
                     tally.passed_over[found.resource.ref.kind] += 1
+                case PassedOver(config_map=ConfigMap() as config_map):
+                    tally.passed_over[found.kind] += 1
+                    if may_hold_texts(config_map, settings.texts):
+                        config_maps.append(config_map)
                 case _:
                     failures += count(found, tally)
     choice = choose(found_policies)
@@ -73,11 +87,13 @@ async def publish_policies(
     left.listed(listing.problems)
     left.failed(failures)
     left.repeated(choice.repeated)
+    used = choice.used
+    policies = await FileTexts(settings.texts).resolve((each.policy for each in used.values()), config_maps)
     time, cluster = clock(), settings.cluster
     records: list[Record] = []
-    for name, used in choice.used.items():
+    for name, policy in policies.items():
         left.policies.found(policy_key(cluster, name))
-        records.append(policy_record(cluster, used.file, used.policy, time))
+        records.append(policy_record(cluster, used[name].file, policy, time))
     if not stop.is_set():
         records += [tombstone(Topic.POLICIES, key) for key in left.policies.gone]
     failures = [*path_failures(listing, tally), *failures, *choice.repeated]

@@ -19,8 +19,8 @@ class Malformed(msgspec.Struct, frozen=True, tag=True, array_like=True):
 Content = Resource | Policy | PassedOver | Problem | Malformed
 
 
-def read_part(part: Part, namespace: str) -> Iterator[Content]:
-    """What a document holds; `namespace`: of objects that name none. Raises nothing for bad input."""
+def read_part(part: Part, namespace: str, *, config_maps: bool = False) -> Iterator[Content]:
+    """What a document holds; for the rest see `watcher.objects.read`. Raises nothing for bad input."""
     if isinstance(part, BrokenDocument):
         yield Problem(part.message)
         return
@@ -29,4 +29,4 @@ def read_part(part: Part, namespace: str) -> Iterator[Content]:
     except ContentError as error:
         yield Malformed(error.line, str(error))
         return
-    yield from objects.read(value, namespace, part.list_kind)
+    yield from objects.read(value, namespace, part.list_kind, config_maps=config_maps)

@@ -6,11 +6,14 @@ the second takes its place without being read again.
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from pipeline.bus import Publisher, Record
 from pipeline.events import Topic, policy_key
 from pipeline.settings import SourceSettings
 from watcher.app import Clock, count, path_failures, read_batches
+from watcher.file_texts import FileTexts, may_hold_texts
+from watcher.objects import ConfigMap, PassedOver
 from watcher.policies import choose
 from watcher.reading import EndOfFile, Found, FoundPolicy, FoundResource
 from watcher.records import Failure, failure_record, policy_record, tombstone
@@ -38,6 +41,8 @@ class FollowedPolicies:
         self._failures = FailureTracker(settings.cluster)
         self._policies_of: dict[str, list[FoundPolicy]] = {}
         self._failures_of: dict[str, list[Failure]] = {}
+        self._config_maps_of: dict[str, list[ConfigMap]] = {}
+        self._texts = FileTexts(settings.texts)
 
     @property
     def failing(self) -> frozenset[str]:
@@ -49,7 +54,7 @@ class FollowedPolicies:
         known = self._published.files | self._policies_of.keys()
         difference = await asyncio.to_thread(self._snapshot.look, known)
         reading: list[Found] = []
-        async for batch in read_batches(difference.due, self._settings, stop, tally):
+        async for batch in read_batches(difference.due, self._settings, stop, tally, config_maps=True):
             for found in batch:
                 if isinstance(found, FoundResource):
                     tally.passed_over[found.resource.ref.kind] += 1
@@ -59,7 +64,7 @@ class FollowedPolicies:
                     self._end(found.file, reading, tally)
                     reading = []
         if not stop.is_set():
-            records = self._settle(difference, tally)
+            records = await self._settle(difference, tally)
             if records:
                 await self._publisher.publish(records)
 
@@ -75,17 +80,36 @@ class FollowedPolicies:
         if failures:
             names = {found.policy.name for found in policies}
             policies += [found for found in self._policies_of.get(file, ()) if found.policy.name not in names]
+        config_maps = [
+            found.config_map
+            for found in reading
+            if isinstance(found, PassedOver)
+            and found.config_map
+            and may_hold_texts(found.config_map, self._settings.texts)
+        ]
+        if failures:
+            names = {each.name for each in config_maps}
+            config_maps += [each for each in self._config_maps_of.get(file, ()) if each.name not in names]
         self._policies_of[file] = policies
+        self._config_maps_of[file] = config_maps
         self._failures_of[file] = failures
 
-    def _settle(self, difference: Difference, tally: Tally) -> list[Record]:
+    async def _settle(self, difference: Difference, tally: Tally) -> list[Record]:
         """Choose among all policies there are now, and bring the log up to that."""
         for file in difference.gone:
             self._policies_of.pop(file, None)
             self._failures_of.pop(file, None)
+            self._config_maps_of.pop(file, None)
         choice = choose(found for file in self._order(difference) for found in self._policies_of[file])
+        policies = await self._texts.resolve(
+            (found.policy for found in choice.used.values()),
+            (config_map for file in self._order(difference) for config_map in self._config_maps_of[file]),
+        )
         cluster, time = self._settings.cluster, self._clock()
-        chosen = {policy_key(cluster, name): found for name, found in choice.used.items()}
+        chosen = {
+            policy_key(cluster, name): replace(found, policy=policies[name])
+            for name, found in choice.used.items()
+        }
         present = {key: PublishedPolicy(found.file, found.policy.digest) for key, found in chosen.items()}
         new, gone = self._published.change(present, self._unsure(difference))
         records = [policy_record(cluster, chosen[key].file, chosen[key].policy, time) for key in new]

@@ -5,13 +5,13 @@ Findings are structs, because they may come from another process (`watcher.ahead
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn
 
 import msgspec
 
 from pipeline.errors import DocumentError, clip
-from pipeline.events import ResourceRef
+from pipeline.events import PolicyText, ResourceRef
 from watcher.documents import ListKind
 from watcher.kinds.metadata import METADATA
 from watcher.kinds.shapes import ShapeError, check
@@ -47,17 +47,32 @@ class Resource(msgspec.Struct, frozen=True, tag=True, array_like=True):
 
 
 class Policy(msgspec.Struct, frozen=True, tag=True, array_like=True):
-    """A ClusterImagePolicy; whether it is a valid one is for the evaluator to say."""
+    """A ClusterImagePolicy; whether it is a valid one is for the evaluator to say.
+
+    `texts`: what its fields lead to elsewhere, once `watcher.texts` has resolved them.
+    """
 
     name: str
     digest: str
     object: dict[str, Any]
+    texts: tuple[PolicyText, ...] = ()
+
+
+class ConfigMap(msgspec.Struct, frozen=True, array_like=True):
+    """As much of a ConfigMap as policies need. `namespace` is empty where a manifest names none."""
+
+    name: str
+    namespace: str
+    data: dict[str, Any]
+    binary: frozenset[str] = frozenset()
+    """Keys of `binaryData`."""
 
 
 class PassedOver(msgspec.Struct, frozen=True, tag=True, array_like=True):
-    """An object of another kind."""
+    """An object of another kind. `config_map`: what it holds, where it is one and that is wanted."""
 
     kind: str
+    config_map: ConfigMap | None = None
 
 
 class Problem(msgspec.Struct, frozen=True, tag=True, array_like=True):
@@ -79,20 +94,23 @@ class _ObjectError(DocumentError):
         self.resource = resource
 
 
-def read(value: Any, namespace: str, list_kind: ListKind | None = None) -> Iterator[Finding]:
+def read(
+    value: Any, namespace: str, list_kind: ListKind | None = None, *, config_maps: bool = False
+) -> Iterator[Finding]:
     """What is in one document: an object, or a List of objects; nothing where it is empty.
 
     `namespace`: of objects that name none. `list_kind`: of the List that the
-    value is an item of. An object that is being deleted counts as not there.
+    value is an item of. `config_maps`: whether what they hold is wanted; it may be much.
+    An object that is being deleted counts as not there.
     """
     try:
         if value is None and list_kind is None:
             return
         body = _typed_body(value, list_kind)
         if _is_list(body):
-            yield from _read_items(body, namespace)
+            yield from _read_items(body, namespace, config_maps=config_maps)
             return
-        finding = _read_object(body, namespace)
+        finding = _read_object(body, namespace, config_maps=config_maps)
     except _ObjectError as error:
         yield Problem(str(error), resource=error.resource)
         return
@@ -106,7 +124,7 @@ def _is_list(body: dict[str, Any]) -> bool:
     return kind == "List" or (kind.endswith("List") and "items" in body)
 
 
-def _read_items(body: dict[str, Any], namespace: str) -> Iterator[Finding]:
+def _read_items(body: dict[str, Any], namespace: str, *, config_maps: bool) -> Iterator[Finding]:
     items = body.get("items")
     if items is None:
         return
@@ -114,7 +132,7 @@ def _read_items(body: dict[str, Any], namespace: str) -> Iterator[Finding]:
         raise _ObjectError(f"items: expected a list, got {_type_name(items)}")
     list_kind = ListKind(body["apiVersion"], body["kind"])
     for index, item in enumerate(items):
-        for finding in read(item, namespace, list_kind):
+        for finding in read(item, namespace, list_kind, config_maps=config_maps):
             if isinstance(finding, Problem) and finding.item is None:
                 yield Problem(f"items[{index}]: {finding.message}", index, finding.resource)
             else:
@@ -142,13 +160,15 @@ def _without_nulls(value: dict[str, Any]) -> dict[str, Any]:
     return {key: inner for key, inner in value.items() if inner is not None and inner != ""}
 
 
-def _read_object(body: dict[str, Any], namespace: str) -> Finding | None:
+def _read_object(body: dict[str, Any], namespace: str, *, config_maps: bool) -> Finding | None:
     api_version, kind = body["apiVersion"], body["kind"]
     group = api_version.rpartition("/")[0]
     if kind == POLICY_KIND and group == POLICY_GROUP:
         return _read_policy(body)
     if api_version in _VERSIONS.get(kind, ()):
         return _read_workload(body, group, namespace)
+    if (api_version, kind) == ("v1", "ConfigMap"):
+        return PassedOver(kind, config_map_of(body) if config_maps else None)
     known = kind in _VERSIONS or kind == POLICY_KIND
     return PassedOver(clip(f"{kind} of {api_version}" if known else kind, _NAME_LIMIT))
 
@@ -168,6 +188,20 @@ def _read_policy(body: dict[str, Any]) -> Policy | None:
         return None
     digest = _digest({"apiVersion": body["apiVersion"], "spec": body.get("spec")})
     return Policy(meta.name, digest, _without_managed_fields(body))
+
+
+def config_map_of(body: Mapping[str, Any]) -> ConfigMap | None:
+    """A ConfigMap, read leniently; None for one without a name."""
+    metadata, data, binary = body.get("metadata"), body.get("data"), body.get("binaryData")
+    name = metadata.get("name") if isinstance(metadata, Mapping) else None
+    if not isinstance(metadata, Mapping) or not isinstance(name, str) or not name:
+        return None
+    return ConfigMap(
+        name,
+        str(metadata.get("namespace") or ""),
+        data if isinstance(data, dict) else {},
+        frozenset(binary) if isinstance(binary, Mapping) else frozenset(),
+    )
 
 
 def _read_workload(body: dict[str, Any], group: str, namespace: str) -> Resource | None:

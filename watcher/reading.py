@@ -52,10 +52,15 @@ _Key = tuple[str, Place] | EndOfFile
 Found = FoundResource | FoundPolicy | PassedOver | Failure | EndOfFile
 
 
-def read_files(files: Sequence[ManifestFile], settings: SourceSettings) -> Iterator[Found]:
-    """Everything in these files, in order; after each file its EndOfFile. Raises nothing for bad input."""
+def read_files(
+    files: Sequence[ManifestFile], settings: SourceSettings, *, config_maps: bool = False
+) -> Iterator[Found]:
+    """Everything in these files, in order; after each file its EndOfFile. Raises nothing for bad input.
+
+    `config_maps`: see `watcher.objects.read`.
+    """
     identities: Identities | None = None
-    ahead = ReadAhead[_Key](settings.namespace)
+    ahead = ReadAhead[_Key](settings.namespace, config_maps=config_maps)
     for key, contents in ahead.read(_parts_of(files, settings.max_document_bytes)):
         if isinstance(key, EndOfFile):
             identities = None

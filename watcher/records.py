@@ -118,7 +118,12 @@ def resource_record(cluster: str, file: str, resource: Resource, uid: str, time:
 def policy_record(cluster: str, file: str, policy: Policy, time: datetime) -> Record:
     """The record that says what a policy is now."""
     data = PolicyApplied(
-        cluster=cluster, name=policy.name, digest=policy.digest, object=policy.object, file=file
+        cluster=cluster,
+        name=policy.name,
+        digest=policy.digest,
+        object=policy.object,
+        file=file,
+        texts=policy.texts,
     )
     key = policy_key(cluster, policy.name)
     event = Event(

@@ -14,7 +14,7 @@ from cli.invoke import complain, let_go_of_stdout
 from cli.render import lint as rendering
 from evaluator.lint.checks_object import DUPLICATE
 from evaluator.lint.finding import Check, Finding, Severity
-from evaluator.lint.linting import CHECKS, lint
+from evaluator.lint.linting import CHECKS, lint, text_of
 from evaluator.lint.suppression import is_named, names
 from evaluator.rego.choice import Choice, choose
 from evaluator.rego.pool import WorkerPool
@@ -122,11 +122,8 @@ def _contents(sources: Iterable[PolicySource]) -> dict[str, tuple[str, ...]]:
 
 async def _lint(source: PolicySource, pool: WorkerPool, engine: EngineChoice) -> tuple[Finding, ...]:
     applied = source.applied("lint")
-    spec = applied.object.get("spec")
-    policy = spec.get("policy") if isinstance(spec, dict) else None
-    text = policy.get("data") if isinstance(policy, dict) else None
-    compiles = isinstance(policy, dict) and policy.get("type") == "rego" and isinstance(text, str) and text
-    choice = await choose(pool, engine, text) if compiles and isinstance(text, str) else Choice()
+    text = text_of(applied)
+    choice = await choose(pool, engine, text) if text else Choice()
     return lint(applied, choice)
 
 

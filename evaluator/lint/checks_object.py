@@ -1,6 +1,6 @@
 """Checks of a policy's object: fields, globs, authorities, mode."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from typing import Any
 
@@ -8,6 +8,7 @@ from evaluator.lint.document import FLAGS
 from evaluator.lint.finding import Check, Finding, Severity
 from evaluator.policies.model import Action, Policy, Static
 from evaluator.policies.reading import InvalidPolicyError
+from pipeline.events import PolicyText
 
 INVALID = Check(
     "TOC001", "invalid-field", Severity.ERROR,
@@ -72,9 +73,15 @@ DUPLICATE = Check(
     "Two policies have one name",
     "A ClusterImagePolicy is known by its name: only the first is used.",
 )  # fmt: skip
+NO_TEXT = Check(
+    "TOC012", "text-not-found", Severity.INFO,
+    "A field that leads to a text leads to none",
+    "The text of a policy may be in a ConfigMap or behind a URL. What is not found there is not looked into, "
+    "and the verdicts of the policy are errors.",
+)  # fmt: skip
 CHECKS = (
     INVALID, UNKNOWN, DOUBTFUL, NOT_EVALUATED, WRITTEN_GLOB, NARROW_GLOB,
-    DEFAULT_MODE, BYPASSED, PASSES_ALL, NEVER_READ, DUPLICATE,
+    DEFAULT_MODE, BYPASSED, PASSES_ALL, NEVER_READ, DUPLICATE, NO_TEXT,
 )  # fmt: skip
 
 _FIELDS = (
@@ -101,6 +108,13 @@ def of_unknown_fields(paths: tuple[str, ...]) -> Iterator[Finding]:
             f"write `{close[0]}`" if close and close[0] != name else "remove it, or move it where it belongs"
         )
         yield UNKNOWN.of(path, f"no ClusterImagePolicy has a field {name} there: it has no effect", fix)
+
+
+def of_texts(texts: Iterable[PolicyText]) -> Iterator[Finding]:
+    """Findings of what is elsewhere."""
+    for text in texts:
+        if text.problem:
+            yield NO_TEXT.of(text.path, text.problem)
 
 
 def of_valid(policy: Policy, spec: dict[str, Any]) -> Iterator[Finding]:

@@ -14,6 +14,7 @@ from evaluator.lint import (
     checks_kinds,
     checks_object,
     checks_paths,
+    checks_redaction,
     checks_text,
     checks_types,
 )
@@ -35,7 +36,7 @@ _TEXT_CHECKS = (
 )  # fmt: skip
 CHECKS: tuple[Check, ...] = tuple(
     sorted(
-        (check for module in (checks_object, *_TEXT_CHECKS) for check in module.CHECKS),
+        (check for module in (checks_object, checks_redaction, *_TEXT_CHECKS) for check in module.CHECKS),
         key=lambda check: check.id,
     )
 )
@@ -68,14 +69,19 @@ class _Parsed:
     match: tuple[MatchRule, ...] = ()
 
 
-def lint(applied: PolicyApplied, choice: Choice) -> tuple[Finding, ...]:
-    """Every finding of a policy, those its author ignores left out."""
+def lint(
+    applied: PolicyApplied, choice: Choice, look: checks_redaction.Look = checks_redaction.Look.NEVER
+) -> tuple[Finding, ...]:
+    """Every finding of a policy, those its author ignores left out.
+
+    `look`: whether it looks at environment values, where those are redacted.
+    """
     body = applied.object
     spec = _mapping(body.get("spec"))
     text_fields = _mapping(spec.get("policy"))
-    text = text_fields.get("data")
-    found = list(_object(applied, spec))
-    if isinstance(text, str) and text and text_fields.get("type") == "rego":
+    text = text_of(applied)
+    found = [*_object(applied, spec), *checks_redaction.find(look)]
+    if text:
         try:
             found += _text(applied, text, text_fields, choice)
         except RecursionError:
@@ -84,8 +90,19 @@ def lint(applied: PolicyApplied, choice: Choice) -> tuple[Finding, ...]:
             reason = f"the linter failed ({type(error).__name__}); please report it"
             found.append(checks_text.NOT_ANALYSED.at(_START, reason))
     annotations = _mapping(_mapping(body.get("metadata")).get("annotations"))
-    kept = without_ignored(found, text if isinstance(text, str) else "", annotations.get(ANNOTATION))
+    kept = without_ignored(found, text, annotations.get(ANNOTATION))
     return in_order(kept)[:MAX_FINDINGS]
+
+
+def text_of(applied: PolicyApplied) -> str:
+    """The Rego of `spec.policy`, wherever it came from; empty where there is none."""
+    fields = _mapping(_mapping(applied.object.get("spec")).get("policy"))
+    if fields.get("type") != "rego":
+        return ""
+    inline = fields.get("data")
+    if isinstance(inline, str) and inline:
+        return inline
+    return next((text.text for text in applied.texts if text.path.startswith("spec.policy.")), "")
 
 
 def stored(findings: tuple[Finding, ...]) -> tuple[PolicyFinding, ...]:
@@ -110,6 +127,7 @@ def _object(applied: PolicyApplied, spec: dict[str, Any]) -> Iterator[Finding]:
         yield from checks_object.of_invalid(error)
     else:
         yield from checks_object.of_valid(policy, spec)
+    yield from checks_object.of_texts(applied.texts)
 
 
 def _text(

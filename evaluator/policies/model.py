@@ -98,10 +98,10 @@ Authority = Static | Key | Keyless
 
 @dataclass(frozen=True, slots=True)
 class Rego:
-    """`spec.policy`: the text (empty unless inline) and what its input document shall hold.
+    """`spec.policy`: the text (empty where it is not at hand) and what its input document shall hold.
 
     `type` is `cue` where the text is no Rego at all. `unsupported` is as in `Policy`,
-    of these fields only.
+    of these fields only; `problem` says why the field that leads to the text leads to none.
     """
 
     text: str
@@ -112,6 +112,12 @@ class Rego:
     source: TextSource = TextSource.INLINE
     type: PolicyType = PolicyType.REGO
     unsupported: str = ""
+    problem: str = ""
+
+    @property
+    def field(self) -> str:
+        """The field that holds the text or leads to it: what its lines are lines of."""
+        return f"spec.policy.{self.source}"
 
 
 @dataclass(frozen=True, slots=True)

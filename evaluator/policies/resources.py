@@ -27,6 +27,8 @@ _KINDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "Job": ("jobs", _POD_TEMPLATE),
     "CronJob": ("cronjobs", _JOB_TEMPLATE),
 }
+POD_SPECS: Mapping[str, tuple[str, ...]] = {kind: path for kind, (_, path) in _KINDS.items()}
+"""Kind -> where its pod spec is."""
 RESOURCES = frozenset(resource for resource, _ in _KINDS.values())
 """Plural names that `spec.match[].resource` may hold. Replication controllers are ours."""
 

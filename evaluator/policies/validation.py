@@ -36,10 +36,11 @@ def parse(applied: PolicyApplied) -> Policy:
         raise InvalidPolicyError(tuple(findings.problems))
     globs = _parse_images(spec)
     match = tuple(_parse_rule(section) for section in spec.sections("match"))
-    authorities = parse_authorities(spec)
+    texts = {text.path: text for text in applied.texts}
+    authorities = parse_authorities(spec, texts)
     _check_mode(spec)
     policy = spec.section("policy")
-    rego = parse_text(policy, in_spec=True) if policy is not None else None
+    rego = parse_text(policy, texts, in_spec=True) if policy is not None else None
     if findings.problems:
         raise InvalidPolicyError(tuple(findings.problems))
     return Policy(

@@ -4,6 +4,7 @@ Source: policy-controller, `Authority.Validate` and `SetDefaults`, the same in
 v1alpha1 and v1beta1. Upstream does not ask for distinct names, nor do we.
 """
 
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from evaluator.policies.describe import describe
@@ -12,6 +13,7 @@ from evaluator.policies.reading import Section
 from evaluator.policies.references import InvalidReferenceError, check_repository
 from evaluator.policies.validation_keys import parse_identity, parse_key
 from evaluator.policies.validation_text import parse_text
+from pipeline.events import PolicyText
 
 _KINDS = ("key", "keyless", "static")
 _NOT_WITH_STATIC = ("attestations", "source", "ctlog", "rfc3161timestamp")
@@ -19,17 +21,20 @@ _PUBLIC_FULCIO = "https://fulcio.sigstore.dev"
 _PREDICATE_TYPES = ("custom", "slsaprovenance", "spdx", "spdxjson", "cyclonedx", "link", "vuln")
 
 
-def parse_authorities(spec: Section) -> tuple[Authority, ...]:
-    """Read all authorities; an authority that cannot be read is a problem and left out."""
+def parse_authorities(spec: Section, texts: Mapping[str, PolicyText]) -> tuple[Authority, ...]:
+    """Read all authorities; an authority that cannot be read is a problem and left out.
+
+    `texts`: what is found elsewhere, by the path of the field that leads there.
+    """
     sections = spec.sections("authorities")
     if not spec.has_content("authorities"):
         # Upstream's fail-on-empty-authorities, true by default.
         spec.problem("authorities", "expected at least one authority, got none")
-    parsed = [_parse_authority(section, index) for index, section in enumerate(sections)]
+    parsed = [_parse_authority(section, index, texts) for index, section in enumerate(sections)]
     return tuple(authority for authority in parsed if authority is not None)
 
 
-def _parse_authority(section: Section, index: int) -> Authority | None:
+def _parse_authority(section: Section, index: int, texts: Mapping[str, PolicyText]) -> Authority | None:
     name = section.text("name") or f"authority-{index}"
     section.text("signatureFormat")
     kinds = [kind for kind in _KINDS if section.has(kind)]
@@ -45,7 +50,7 @@ def _parse_authority(section: Section, index: int) -> Authority | None:
             if section.has_content(field):
                 section.problem(field, "expected nothing beside static, which verifies nothing")
     _check_sources(section)
-    _check_attestations(section)
+    _check_attestations(section, texts)
     _check_trust_roots(section)
     return authority
 
@@ -105,7 +110,7 @@ def _check_sources(section: Section) -> None:
             source.problem("oci", f"expected a registry or a repository, got {error}")
 
 
-def _check_attestations(section: Section) -> None:
+def _check_attestations(section: Section, texts: Mapping[str, PolicyText]) -> None:
     for attestation in section.sections("attestations"):
         if not attestation.text("name"):
             attestation.problem("name", "expected a name, got nothing")
@@ -118,7 +123,7 @@ def _check_attestations(section: Section) -> None:
             )
         policy = attestation.section("policy")
         if policy is not None:
-            parse_text(policy, in_spec=False)
+            parse_text(policy, texts, in_spec=False)
 
 
 def _check_trust_roots(section: Section) -> None:

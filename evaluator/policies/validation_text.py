@@ -4,19 +4,23 @@ Source: policy-controller, `Policy.Validate`, `RemotePolicy.Validate`,
 `ConfigMapReference.Validate`. Whether the text compiles is the engine's business.
 """
 
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from evaluator.policies.describe import describe
 from evaluator.policies.model import PolicyType, Rego, TextSource
 from evaluator.policies.reading import Section
+from pipeline.events import PolicyText
 
+_NOT_SENT = PolicyText(path="", problem="its text did not come with the policy; an older watcher sends none")
 _INCLUDES = ("fetchConfigFile", "includeSpec", "includeObjectMeta", "includeTypeMeta")
 
 
-def parse_text(section: Section, *, in_spec: bool) -> Rego | None:
+def parse_text(section: Section, texts: Mapping[str, PolicyText], *, in_spec: bool) -> Rego | None:
     """Read a policy's text; None when it cannot be read. `in_spec`: it is `spec.policy`.
 
-    What is wrong becomes problems of the section.
+    `texts`: what is found elsewhere, by the path of the field that leads there. What is
+    wrong becomes problems of the section.
     """
     written = section.text("type")
     if written not in set(PolicyType):
@@ -38,15 +42,19 @@ def parse_text(section: Section, *, in_spec: bool) -> Rego | None:
                 )
     if written not in set(PolicyType) or len(sources) != 1:
         return None
+    found = PolicyText(path="", text=text)
+    if sources[0] is not TextSource.INLINE:
+        found = texts.get(section.path(sources[0]), _NOT_SENT)
     return Rego(
-        text=text,
+        text=found.text,
         include_spec=bool(flags["includeSpec"]),
         include_object_meta=bool(flags["includeObjectMeta"]),
         include_type_meta=bool(flags["includeTypeMeta"]),
         fetch_config_file=bool(flags["fetchConfigFile"]),
         source=sources[0],
         type=PolicyType(written),
-        unsupported="; ".join(_unsupported(section, PolicyType(written), sources[0])),
+        unsupported=_unsupported(section, PolicyType(written)),
+        problem=found.problem,
     )
 
 
@@ -76,12 +84,7 @@ def _check_remote(section: Section) -> None:
         remote.problem("sha256sum", "expected the SHA-256 of the text, got nothing")
 
 
-def _unsupported(section: Section, language: PolicyType, source: TextSource) -> list[str]:
-    found = []
+def _unsupported(section: Section, language: PolicyType) -> str:
     if language is PolicyType.CUE:
-        found.append(f"{section.path('type')}: Tocsin does not evaluate CUE yet")
-    if source is TextSource.CONFIG_MAP:
-        found.append(f"{section.path(source)}: Tocsin does not read policies from ConfigMaps yet")
-    if source is TextSource.REMOTE:
-        found.append(f"{section.path(source)}: Tocsin does not fetch remote policies yet")
-    return found
+        return f"{section.path('type')}: Tocsin does not evaluate CUE yet"
+    return ""

@@ -9,9 +9,8 @@ import sys
 from collections.abc import Sequence
 from typing import IO, Self, cast
 
-from watcher.ahead.protocol import READY, read_answer, receive, request
+from watcher.ahead.protocol import READY, Request, read_answer, receive, request
 from watcher.contents import Content
-from watcher.documents import Document
 
 _PIPE = 2**20
 """Bytes of a pipe: a request, so that writing one seldom waits. Linux gives as much to every user."""
@@ -62,10 +61,10 @@ class ReaderProcess:
                 raise self._died()
             self._ready = True
 
-    def ask(self, namespace: str, documents: Sequence[Document]) -> None:
+    def ask(self, asked: Request) -> None:
         """Send a request. Of a process that died the next answer tells."""
         with contextlib.suppress(BrokenPipeError):
-            self._requests.write(request(namespace, documents))
+            self._requests.write(request(asked))
             self._requests.flush()
 
     def answer(self) -> list[list[Content]] | None:

@@ -21,9 +21,10 @@ _LENGTH = struct.Struct(">I")
 
 
 class Request(msgspec.Struct, frozen=True, array_like=True):
-    """Documents to read, and the namespace of objects that name none."""
+    """Documents to read, and how: see `watcher.contents.read_part`."""
 
     namespace: str
+    config_maps: bool
     documents: Sequence[Document]
 
 
@@ -32,9 +33,9 @@ _requests = msgspec.msgpack.Decoder(Request)
 _answers = msgspec.msgpack.Decoder(list[list[Content]])
 
 
-def request(namespace: str, documents: Sequence[Document]) -> bytes:
+def request(asked: Request) -> bytes:
     """A request as it is sent."""
-    return _framed(_encoder.encode(Request(namespace, documents)))
+    return _framed(_encoder.encode(asked))
 
 
 def answer(contents: Sequence[Sequence[Content]]) -> bytes:

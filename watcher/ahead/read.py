@@ -16,6 +16,7 @@ from typing import Generic, TypeVar
 
 from pipeline.errors import TocsinError
 from watcher.ahead.process import ReaderDiedError, ReaderProcess
+from watcher.ahead.protocol import Request
 from watcher.contents import Content, Malformed, read_part
 from watcher.documents import Document, Part
 
@@ -67,8 +68,11 @@ class ReadAhead(Generic[Key]):
         namespace: str,
         alone: int = _ALONE,
         start: Callable[[], ReaderProcess] = ReaderProcess.start,
+        *,
+        config_maps: bool = False,
     ) -> None:
         self._namespace = namespace
+        self._config_maps = config_maps
         self._start = start
         self._next_look = alone
         self._read_here_bytes = 0
@@ -98,7 +102,12 @@ class ReadAhead(Generic[Key]):
                 self._process.end()
 
     def _read_here(self, part: Part | None) -> list[Content]:
-        return [] if part is None else list(read_part(part, self._namespace))
+        if part is None:
+            return []
+        return list(read_part(part, self._namespace, config_maps=self._config_maps))
+
+    def _request(self, documents: Sequence[Document]) -> Request:
+        return Request(self._namespace, self._config_maps, documents)
 
     def _is_helped(self, part: Part | None) -> bool:
         """Start the process when enough was read without it; whether it has started."""
@@ -123,7 +132,7 @@ class ReadAhead(Generic[Key]):
 
     def _ask(self, batch: _Batch[Key]) -> None:
         if batch.documents and self._process is not None:
-            self._process.ask(self._namespace, batch.documents)
+            self._process.ask(self._request(batch.documents))
 
     def _receive(self) -> Iterator[tuple[Key, list[Content]]]:
         batch = self._on_the_way.popleft()
@@ -145,7 +154,7 @@ class ReadAhead(Generic[Key]):
         process = self._replaced(error)
         contents: list[list[Content]] = []
         for document in documents:
-            process.ask(self._namespace, [document])
+            process.ask(self._request([document]))
             try:
                 contents += process.answer() or [self._read_here(document)]
             except ReaderDiedError as again:

@@ -36,7 +36,14 @@ def main() -> None:
         answers.flush()
         while True:
             asked = read_request(waiting.get())
-            answers.write(answer([list(read_part(part, asked.namespace)) for part in asked.documents]))
+            answers.write(
+                answer(
+                    [
+                        list(read_part(part, asked.namespace, config_maps=asked.config_maps))
+                        for part in asked.documents
+                    ]
+                )
+            )
             answers.flush()
     except BrokenPipeError:
         os._exit(0)

@@ -21,8 +21,10 @@ from watcher.cluster.failures import objects_of
 from watcher.cluster.kinds import NAMESPACES, PODS, POLICIES, WORKLOADS, ServedKind
 from watcher.cluster.lookup import OwnerLookup
 from watcher.cluster.mirror import Mirror
+from watcher.cluster.policies import Policies
 from watcher.cluster.reflector import Reflector
 from watcher.cluster.scope import Scope
+from watcher.cluster.texts import TextFollower, look_up
 from watcher.cluster.troubles import Troubles
 
 Clock = Callable[[], datetime]
@@ -73,7 +75,8 @@ async def follow(
     troubles = Troubles(cluster)
     troubles.restore(known.failures & {POLICIES.plural, *(kind.plural for kind in WORKLOADS)})
     scope = Scope(settings, rescoped.set)
-    mirror = Mirror(cluster, publisher, settings, scope, OwnerLookup(api), clock, counts)
+    texts = Policies(cluster, publisher, clock, changed.set)
+    mirror = Mirror(cluster, publisher, settings, scope, OwnerLookup(api), clock, texts, counts)
     reflectors: list[Reflector] = []
 
     def notice() -> None:
@@ -84,6 +87,8 @@ async def follow(
         await publisher.publish(troubles.news(_listing(reflectors).troubles, clock()))
 
     async with _stopping(stop) as stopping, asyncio.TaskGroup() as group:
+        if policies:
+            group.create_task(TextFollower(api, texts, settings).run(stop), name="policy-texts")
         if settings.namespace_selector:
             namespaces = _of_namespaces(api, scope, settings, notice)
             group.create_task(namespaces.run(stop), name="reflector-namespaces")
@@ -106,7 +111,7 @@ async def follow(
             for reflector in started:
                 group.create_task(reflector.run(stop), name=f"reflector-{reflector.kind.plural}")
             reflectors += started
-            await _settled(started, changed, stopping)
+            await _settled([*started, texts], changed, stopping)
         if listed is not None and not stop.is_set():
             listed(_listing(reflectors))
         unsettled.set()
@@ -140,8 +145,11 @@ async def list_policies(
     api: ApiServer, cluster: str, publisher: Publisher, settings: ClusterSettings, clock: Clock
 ) -> Listing:
     """Publish the ClusterImagePolicies there are now. Raises ApiError where the server cannot be asked."""
-    mirror = Mirror(cluster, publisher, settings, Scope(settings), OwnerLookup(api), clock)
-    return await _list_stages(api, mirror, settings, [(POLICIES,)], cluster, KnownObjects(), None)
+    texts = Policies(cluster, publisher, clock)
+    mirror = Mirror(cluster, publisher, settings, Scope(settings), OwnerLookup(api), clock, texts)
+    listing = await _list_stages(api, mirror, settings, [(POLICIES,)], cluster, KnownObjects(), None)
+    await look_up(api, texts, settings)
+    return listing
 
 
 async def list_resources(
@@ -162,7 +170,8 @@ async def list_resources(
     scope = Scope(settings)
     if settings.namespace_selector:
         await _of_namespaces(api, scope, settings, lambda: None).once()
-    mirror = Mirror(cluster, publisher, settings, scope, OwnerLookup(api), clock)
+    policies = Policies(cluster, publisher, clock)
+    mirror = Mirror(cluster, publisher, settings, scope, OwnerLookup(api), clock, policies)
     stages = _stages(settings, policies=False)
     return await _list_stages(api, mirror, settings, stages, cluster, known or KnownObjects(), progress)
 
@@ -234,10 +243,10 @@ def _listing(reflectors: Sequence[Reflector]) -> Listing:
 
 
 async def _settled(
-    reflectors: Sequence[Reflector], changed: asyncio.Event, stopping: "asyncio.Task[bool]"
+    parts: Sequence[Reflector | Policies], changed: asyncio.Event, stopping: "asyncio.Task[bool]"
 ) -> None:
-    """Wait until each was listed once, or cannot be."""
-    await _until(lambda: all(each.settled for each in reflectors), changed, stopping)
+    """Wait until each kind was listed once, or cannot be, and policies have their texts, or cannot."""
+    await _until(lambda: all(each.settled for each in parts), changed, stopping)
 
 
 async def _until(

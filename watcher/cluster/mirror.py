@@ -20,10 +20,11 @@ from watcher.cluster.kinds import PODS, POLICIES, ServedKind
 from watcher.cluster.liststate import ListState
 from watcher.cluster.lookup import OwnerLookup
 from watcher.cluster.owners import Owners
+from watcher.cluster.policies import Policies
 from watcher.cluster.scope import Scope
 from watcher.cluster.trimming import running_images, trim
 from watcher.objects import Policy, Problem, Resource, controller_of, read, seen_digest
-from watcher.records import Failure, failure_record, policy_record, resource_record, tombstone
+from watcher.records import Failure, failure_record, resource_record, tombstone
 
 _logger = logging.getLogger(__name__)
 Object = dict[str, Any]
@@ -40,6 +41,7 @@ class Mirror:
         scope: Scope,
         lookup: OwnerLookup,
         clock: Callable[[], datetime],
+        policies: Policies,
         counts: Counts | None = None,
     ) -> None:
         self._cluster = cluster
@@ -48,6 +50,7 @@ class Mirror:
         self._scope = scope
         self._lookup = lookup
         self._clock = clock
+        self._policies = policies
         self._owners = Owners()
         self._policy_of: dict[str, str] = {}
         """uid -> name: a policy's key on the log holds its name."""
@@ -72,6 +75,8 @@ class Mirror:
         """Publish what is news of these objects."""
         records = [record for body in objects for record in await self._records(kind, state, body)]
         await self._publish(records)
+        if kind is POLICIES:
+            await self._policies.publish()
 
     async def remove(self, kind: ServedKind, uids: Sequence[str]) -> None:
         """Publish that these objects are gone."""
@@ -79,6 +84,8 @@ class Mirror:
         told = [uid for uid in uids if uid not in self._untold]
         self._untold.difference_update(uids)
         await self._publish([record for uid in told for record in self._gone(kind, uid)])
+        if kind is POLICIES:
+            await self._policies.publish()
 
     async def _publish(self, records: Sequence[Record]) -> None:
         if records:
@@ -90,9 +97,9 @@ class Mirror:
         mended = self._mended(uid)
         if kind is POLICIES:
             name = self._policy_of.pop(uid, None)
-            if name is None or name in self._policy_of.values():  # it was made again, under a new uid
-                return mended
-            return [*mended, tombstone(Topic.POLICIES, policy_key(self._cluster, name))]
+            if name is not None and name not in self._policy_of.values():  # else made again, under a new uid
+                self._policies.drop(name)
+            return mended
         return [*mended, tombstone(Topic.RESOURCES, resource_key(self._cluster, uid))]
 
     async def _records(self, kind: ServedKind, state: ListState, body: Object) -> list[Record]:
@@ -125,7 +132,7 @@ class Mirror:
             records.append(await self._resource(kind, uid, digest, finding))
         elif isinstance(finding, Policy):
             self._policy_of[uid] = finding.name
-            records.append(policy_record(self._cluster, "", finding, self._clock()))
+            self._policies.put(finding)
         return records
 
     def _leave_out(self, kind: ServedKind, state: ListState, uid: str) -> list[Record]:

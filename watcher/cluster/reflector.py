@@ -15,9 +15,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from pipeline.settings import ClusterSettings
+from watcher.backoff import Backoff
 from watcher.cluster import errors
 from watcher.cluster.api import ApiServer, decode
-from watcher.cluster.backoff import Backoff
 from watcher.cluster.batch import Batch, Bookmark, Deleted
 from watcher.cluster.counts import Counts
 from watcher.cluster.kinds import ServedKind
@@ -48,7 +48,10 @@ class Handler(Protocol):
 
 
 class Reflector:
-    """Follows one kind until told to stop. `changed` is called when it is synced or denied, or no longer."""
+    """Follows one kind until told to stop. `changed` is called when it is synced or denied, or no longer.
+
+    `name`: of the one object that is wanted; who may read no other may be asked so, too.
+    """
 
     def __init__(
         self,
@@ -59,6 +62,7 @@ class Reflector:
         settings: ClusterSettings,
         changed: Callable[[], None],
         selector: str = "",
+        name: str = "",
         counts: Counts | None = None,
     ) -> None:
         self.kind = kind
@@ -72,6 +76,8 @@ class Reflector:
         self._settings = settings
         self._changed = changed
         self._selecting = {"labelSelector": selector} if selector else {}
+        if name:
+            self._selecting["fieldSelector"] = f"metadata.name={name}"
         self._handling = asyncio.Lock()
         self._following: asyncio.Task[float] | None = None
         self._counts = counts or Counts()

@@ -6,7 +6,8 @@ replaced before anything is published, and so is the copy that `kubectl apply` k
 
 from typing import Any
 
-REDACTED = "[redacted]"
+from pipeline.events import REDACTED
+
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _CONTAINER_LISTS = ("initContainers", "containers", "ephemeralContainers")
 _STATUS_LISTS = ("initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses")

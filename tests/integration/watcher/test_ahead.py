@@ -20,16 +20,16 @@ from watcher.ahead.read import ReadAhead
 from watcher.contents import Content, Malformed, read_part
 from watcher.documents import BrokenDocument, Document, Part, Place, Syntax
 from watcher.manifests import find
-from watcher.objects import PassedOver, Policy, Problem, Resource
+from watcher.objects import ConfigMap, PassedOver, Policy, Problem, Resource
 from watcher.reading import EndOfFile, FoundResource, read_files
 
 _DEADLY = """
 import os, signal, watcher.ahead.worker as worker
 read = worker.read_part
-def deadly(part, namespace):
+def deadly(part, namespace, *, config_maps):
     if b"deadly" in part.text:
         os.kill(os.getpid(), signal.SIGSEGV)
-    return read(part, namespace)
+    return read(part, namespace, config_maps=config_maps)
 worker.read_part = deadly
 worker.main()
 """
@@ -92,6 +92,17 @@ def test_every_kind_of_finding_is_the_same_as_without_the_process() -> None:
         Resource, Policy, PassedOver, Problem, Malformed,
     }  # fmt: skip
     assert list(_ahead(parts)) == here
+
+
+@pytest.mark.parametrize("config_maps", [False, True])
+def test_what_a_config_map_holds_is_sent_only_where_it_is_wanted(*, config_maps: bool) -> None:
+    body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "texts"}, "data": {"key": "text"}}
+    start = ReaderProcess.start()
+    start.wait()
+    ahead = ReadAhead[int]("default", alone=1, start=lambda: start, config_maps=config_maps)
+    found = list(ahead.read(enumerate(_parts([json.dumps(pod("first")), json.dumps(body)]))))
+    held = ConfigMap("texts", "", {"key": "text"}) if config_maps else None
+    assert found[1] == (1, [PassedOver("ConfigMap", held)])
 
 
 def test_the_order_is_kept_over_many_batches() -> None:

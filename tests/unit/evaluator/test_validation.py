@@ -5,6 +5,7 @@ Authorities have their own file. Not covered here: whether the text compiles, wh
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from evaluator.policies.model import MatchRule, PolicyType, Rego, TextSource
@@ -12,7 +13,7 @@ from evaluator.policies.reading import InvalidPolicyError
 from evaluator.policies.resources import RESOURCES
 from evaluator.policies.validation import parse, policy_ref
 from pipeline.errors import PolicyError
-from pipeline.events import Mode
+from pipeline.events import Mode, PolicyText
 from tests.unit.evaluator.policy_objects import applied_policy, policy_object, problems_of
 
 REGO = {"type": "rego", "data": "package sigstore\n"}
@@ -167,8 +168,6 @@ def test_a_remote_policy_needs_a_checksum() -> None:
     ("policy", "field"),
     [
         ({"type": "cue", "data": "x"}, "spec.policy.type"),
-        ({"type": "rego", "configMapRef": CONFIG_MAP}, "spec.policy.configMapRef"),
-        ({"type": "rego", "remote": REMOTE}, "spec.policy.remote"),
     ],
 )
 def test_what_tocsin_does_not_evaluate_yet_is_valid_and_named(policy: dict[str, Any], field: str) -> None:
@@ -233,3 +232,21 @@ def test_an_invalid_policy_can_be_named_too() -> None:
         0,
         "",
     )
+
+
+@pytest.mark.parametrize(
+    ("policy", "field"),
+    [({"configMapRef": CONFIG_MAP}, "spec.policy.configMapRef"), ({"remote": REMOTE}, "spec.policy.remote")],
+)
+def test_a_text_that_is_elsewhere_comes_with_the_event(policy: dict[str, Any], field: str) -> None:
+    applied = applied_policy(policy_object(policy={"type": "rego", **policy}))
+    missing = parse(applied).rego
+    assert missing is not None
+    assert "did not come" in missing.problem
+    sent = PolicyText(path=field, text="package sigstore")
+    found = parse(msgspec.structs.replace(applied, texts=(sent,))).rego
+    assert found is not None
+    assert (found.text, found.problem, found.field) == ("package sigstore", "", field)
+    why = parse(msgspec.structs.replace(applied, texts=(PolicyText(path=field, problem="no"),))).rego
+    assert why is not None
+    assert (why.text, why.problem) == ("", "no")

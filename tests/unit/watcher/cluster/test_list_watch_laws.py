@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from watcher.cluster.backoff import Backoff
+from watcher.backoff import Backoff
 from watcher.cluster.errors import GarbledError
 from watcher.cluster.lines import Lines
 from watcher.cluster.liststate import ListState

@@ -15,6 +15,7 @@ from watcher.cluster.batch import Batch
 from watcher.cluster.kinds import REPLICA_SETS
 from watcher.cluster.lookup import OwnerLookup
 from watcher.cluster.mirror import Mirror
+from watcher.cluster.policies import Policies
 from watcher.cluster.reflector import Reflector
 from watcher.cluster.scope import Scope
 
@@ -39,7 +40,8 @@ def _old(number: int) -> dict[str, Any]:
 
 def _mirror(api: ApiServer, settings: ClusterSettings) -> Mirror:
     bus = MemoryBus()
-    return Mirror("test", bus, settings, Scope(settings), OwnerLookup(api), _now)
+    policies = Policies("test", bus, _now)
+    return Mirror("test", bus, settings, Scope(settings), OwnerLookup(api), _now, policies)
 
 
 def _now() -> datetime:

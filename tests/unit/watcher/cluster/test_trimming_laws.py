@@ -7,7 +7,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watcher.cluster.trimming import REDACTED, running_images, trim
+from pipeline.events import REDACTED
+from watcher.cluster.trimming import running_images, trim
 from watcher.objects import seen_digest
 
 SECRET = "hunter2-"  # noqa: S105 - of nobody
