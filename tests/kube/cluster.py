@@ -148,6 +148,19 @@ class Cluster:
                 return
         raise RuntimeError(f"{path} is not served")
 
+    def until_missing(self, path: str) -> None:
+        """Wait until the server no longer serves a kind whose definition was deleted."""
+        deadline = time.monotonic() + _PATIENCE
+        while time.monotonic() < deadline:
+            try:
+                self.request("GET", path)
+            except urllib.error.HTTPError as error:
+                error.close()
+                if error.code == HTTPStatus.NOT_FOUND:
+                    return
+            time.sleep(0.1)  # the server has no other sign
+        raise RuntimeError(f"{path} is still served")
+
     def _run(self, name: str, *arguments: str) -> None:
         log = (self.folder / f"{name}.log").open("ab")
         command = [str(self.binaries / name), *arguments]

@@ -73,6 +73,13 @@ class ListState:
         self.version = version
         return gone
 
+    def lost(self) -> list[str]:
+        """The server has no such kind any more; returns the uids of what is gone with it."""
+        gone = [*self.known, *self._untold]
+        for uid in gone:
+            self.deleted(uid)
+        return gone
+
     def reached(self, version: str) -> None:
         """The server was followed up to a version, by an event or a bookmark; what it says is told."""
         if version and self.synced:

@@ -20,6 +20,7 @@ from watcher.cluster import errors
 from watcher.cluster.api import ApiServer, decode
 from watcher.cluster.batch import Batch, Bookmark, Deleted
 from watcher.cluster.counts import Counts
+from watcher.cluster.discovery import is_served
 from watcher.cluster.kinds import ServedKind
 from watcher.cluster.lines import Lines
 from watcher.cluster.liststate import ListState
@@ -134,6 +135,8 @@ class Reflector:
             self.state.forget_version()
             self._count_failure(error)
         except (errors.MissingError, errors.DeniedError, errors.UnauthorizedError) as error:
+            if isinstance(error, errors.MissingError):
+                await self._withdraw_if_not_served()
             self._complain(str(error))
             return self._settings.denied_retry
         except errors.ThrottledError as error:
@@ -149,6 +152,13 @@ class Reflector:
             if not failed:
                 return 0.0
         return self._backoff.delay(at_least)
+
+    async def _withdraw_if_not_served(self) -> None:
+        """With a kind that is deleted from a cluster (its CRD) all its objects are."""
+        if self.state.known and not await is_served(self._api, self.kind):
+            _logger.warning("%s: the cluster has no such kind any more", self.kind.plural)
+            async with self._handling:
+                await self._handler.remove(self.kind, self.state.lost())
 
     def _count_failure(self, error: errors.ApiError) -> None:
         """A kind that the server fails to list, again and again, is trouble, too."""

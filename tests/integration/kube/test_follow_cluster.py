@@ -5,14 +5,17 @@ Not covered: servers that misbehave (`tests/unit/watcher`), processes that are k
 """
 
 import asyncio
+import urllib.error
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 import pytest
+import yaml
 
 from pipeline.events import PolicyApplied, Topic
 from pipeline.settings import ClusterSettings
-from tests.integration.kube.conftest import NAME, PATIENCE, following, pod
+from tests.integration.kube.conftest import CRD, NAME, PATIENCE, following, pod
 from tests.kube.cluster import Cluster
 from watcher.cluster.app import KnownObjects
 from watcher.cluster.counts import Counts, Result
@@ -246,3 +249,29 @@ async def test_what_was_seen_is_counted_by_what_came_of_it(
     assert counts.lists["pods"] == 1
     assert counts.streams["pods"] == 1
     assert not counts.troubles
+
+
+async def test_policies_are_withdrawn_with_their_kind_and_followed_when_it_comes_again(
+    cluster: Cluster, settings: ClusterSettings
+) -> None:
+    crd = yaml.safe_load(CRD.read_text(encoding="utf-8"))
+    crds = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+    policies = "/apis/policy.sigstore.dev/v1beta1/clusterimagepolicies"
+    cluster.request("DELETE", f"{crds}/{crd['metadata']['name']}")
+    try:
+        cluster.until_missing(policies)
+        async with following(settings, KnownObjects(policies=frozenset({f"{NAME}/old"}))) as downstream:
+            await downstream.until(lambda d: f"{NAME}/old" in d.gone)
+            await downstream.until(lambda d: "clusterimagepolicies" in d.failures)
+            cluster.request("POST", crds, crd)
+            cluster.until_served(policies)
+            spec = {"images": [{"glob": "**"}], "authorities": [{"static": {"action": "pass"}}]}
+            body = {"apiVersion": "policy.sigstore.dev/v1beta1", "kind": "ClusterImagePolicy"}
+            cluster.request("POST", policies, {**body, "metadata": {"name": "back"}, "spec": spec})
+            await downstream.until(lambda d: (Topic.POLICIES, f"{NAME}/back") in d.events)
+            await downstream.until(lambda d: not d.failures)
+        cluster.request("DELETE", f"{policies}/back")
+    finally:
+        with suppress(urllib.error.HTTPError):  # it is there again
+            cluster.request("POST", crds, crd)
+        cluster.until_served(policies)
