@@ -35,6 +35,14 @@ KAFKA_VERSION = "4.1.1"
 
 _KAFKA_POM = Path(__file__).parent / "kafka" / "pom.xml"
 _COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
+REPORT_APIS = {
+    "wgpolicyk8s.io/v1alpha2": (
+        "sigs.k8s.io/wg-policy-prototypes@v0.0.0-20230505033312-51c21979086a", "policy-report/crd/v1alpha2",
+    ),
+    "openreports.io/v1alpha1": ("github.com/openreports/reports-api@v0.2.1", "config/crd"),
+}  # fmt: skip
+"""Modules with the CRDs of report objects, and the folder in each."""
+
 _KUBE_MODULE = Path(__file__).parent / "kube"
 _REQUIRED = "TOCSIN_REQUIRE_SERVICES"
 
@@ -189,6 +197,29 @@ def fetch_kafka() -> None:
         part.rename(folder)
 
 
+def report_crds_folder(api: str) -> Path:
+    """Where the CRDs of a report API are, once fetched."""
+    return cache_folder() / f"crds-{REPORT_APIS[api][0].rpartition('/')[2]}"
+
+
+def report_crds(api: str) -> Path:
+    """The folder with the CRDs of a report API for a test; skips or fails like `opa`."""
+    return _there(report_crds_folder(api), f"the CRDs of {api}")
+
+
+def fetch_report_crds() -> None:
+    """Fetch the CRDs of report objects with Go, unless they are there."""
+    for api, (module, crds) in REPORT_APIS.items():
+        folder = report_crds_folder(api)
+        if go := _needed(folder, f"the CRDs of {api}"):
+            fetch = [go, "mod", "download", "-json", module]
+            run = subprocess.run(fetch, capture_output=True, text=True, check=True, cwd=_KUBE_MODULE)
+            part = folder.with_name(f"{folder.name}.part")
+            shutil.rmtree(part, ignore_errors=True)
+            shutil.copytree(Path(json.loads(run.stdout)["Dir"]) / crds, part, copy_function=shutil.copyfile)
+            part.rename(folder)
+
+
 def _needed(path: Path, name: str, tool: str = "go") -> str | None:
     """The path of the tool where something is to be built."""
     go = shutil.which(tool)
@@ -208,5 +239,6 @@ if __name__ == "__main__":
     fetch_kafka()
     fetch_pod_security()
     fetch_compose_schema()
+    fetch_report_crds()
     build_kube()
     sys.exit(0)
