@@ -110,7 +110,8 @@ def _database(name: str, url: str) -> Iterator[str]:
     yield "| command, whole | s | goal |"
     yield "|---|---:|---|"
     for words in _COMMANDS:
-        yield f"| `tocsin {words}` | {_command(words, url):.2f} | 0.6 s |"
+        aim = "" if words.startswith("report") else "0.6 s"
+        yield f"| `tocsin {words}` | {_command(words, url):.2f} | {aim} |"
     yield ""
     what = f"writing {RECORDS:,} records in batches of {BATCH:,}"
     yield f"| {what} | sink, records/s | limit, upsert | sink/limit | COPY |"
@@ -206,6 +207,7 @@ _COMMANDS = (
     "violations history team-07/Pod/service-7-7d9f8b6c5-00003",
     "violations summary",
     "policies list",
+    "report --html -",
 )
 
 

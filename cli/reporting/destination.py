@@ -21,6 +21,13 @@ def opened(path: str) -> Iterator[TextIO]:
         sys.stdout.flush()
         return
     target = Path(path)
+    if target.exists() and not target.is_file():  # a device or a pipe, which cannot be replaced
+        try:
+            with target.open("w", encoding="utf-8", newline="") as out:
+                yield out
+        except OSError as error:
+            raise _unwritable(path, error) from error
+        return
     try:
         handle, part = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     except OSError as error:
@@ -37,11 +44,7 @@ def opened(path: str) -> Iterator[TextIO]:
 
 
 def _publish(part: Path, target: Path) -> None:
-    """As readable as any new file; into a device or a pipe by copying."""
-    if target.exists() and not target.is_file():
-        target.write_bytes(part.read_bytes())
-        part.unlink()
-        return
+    """As readable as any new file."""
     umask = os.umask(0)
     os.umask(umask)
     part.chmod(0o666 & ~umask)
