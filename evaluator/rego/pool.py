@@ -7,7 +7,8 @@ often is set aside (`quarantine`).
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from types import TracebackType
@@ -98,7 +99,7 @@ class WorkerPool:
 
     async def compile(self, engine: EngineName, text: str) -> Module:
         """Compile a text in a process of its own. Raises CompileError or RefusalError."""
-        async with self._compiling:
+        async with self._compiling, self._given_up():
             ref = new_ref()
             process = await self._running(self._compiler)
             process.send([Compile(ref, engine, text, reads=True)])
@@ -113,7 +114,7 @@ class WorkerPool:
 
     async def explain(self, text: str, document: bytes) -> Explained:
         """Say why a policy's text has its value on a document; in the compiler's process."""
-        async with self._compiling:
+        async with self._compiling, self._given_up():
             process = await self._running(self._compiler)
             process.send([Explain(text, document)])
             async for replies in process.replies(1):
@@ -122,6 +123,15 @@ class WorkerPool:
                         return reply
             death = await self._bury(self._compiler, self._settings.compile_deadline)
             return Explained(error=f"taking the policy apart {death.reason}")
+
+    @asynccontextmanager
+    async def _given_up(self) -> AsyncIterator[None]:
+        """Of a caller who goes before the answer comes: it would be taken for the next one's."""
+        try:
+            yield
+        except asyncio.CancelledError:
+            await _end(self._compiler)
+            raise
 
     async def evaluate(self, questions: Sequence[Question]) -> list[list[Answer]]:
         """Answer each question, policy by policy, in the order asked."""

@@ -29,6 +29,9 @@ Starts = Callable[[Places], Awaitable[Mapping[tuple[Topic, int], int]]]
 """Where to begin in partitions that come; those it does not name begin at their first record."""
 
 _POLL_MS = 200
+_FETCH_MS = 50
+"""How long a broker may sit on a request. The client has one at a time for each broker: a partition whose
+records were just taken waits for the silence of the others, with Kafka's default up to half a second."""
 _MAX_POLL_MS = 15 * 60_000
 """A database may be away for longer than Kafka's five minutes."""
 _HEARTBEATS = 3
@@ -42,6 +45,7 @@ def consumer_options(settings: KafkaSettings) -> dict[str, Any]:
         "isolation_level": "read_committed",
         "auto_offset_reset": "earliest",
         "enable_auto_commit": False,
+        "fetch_max_wait_ms": _FETCH_MS,
         "max_partition_fetch_bytes": max(2**20, 2 * settings.message_bytes),
     }
 

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaProducer, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import IllegalOperation, KafkaError
 
 from pipeline.kafka.errors import PartitionLostError, reason, translated
 from pipeline.kafka.producing import producer_options
@@ -21,6 +21,8 @@ from pipeline.settings import KafkaSettings
 
 _OF_SESSION = 0.8
 """Transactions end before others may have the partition."""
+_FAILURES = (KafkaError, IllegalOperation, AssertionError)
+"""Once a transaction failed the client says that there is none (which is no KafkaError), or asserts it."""
 _CLOSING = 5.0
 """Seconds that a broker may take to hear of an end; it finds out by itself later."""
 
@@ -60,9 +62,9 @@ class Transactions:
             await self._begin()
         if not self._open:
             return
-        sent, self._sent = self._sent, []
-        for future in sent:
+        for future in self._sent:
             await self._checked(future)
+        self._sent.clear()
         if position is not None:
             offsets = {self._source: position}
             await self._checked(self._producer.send_offsets_to_transaction(offsets, self._group))
@@ -79,11 +81,12 @@ class Transactions:
 
     async def _close(self) -> None:
         for future in self._sent:
-            future.cancel()
+            if not future.cancel() and not future.cancelled():
+                future.exception()  # one of them was told: nobody waits for the others
         try:
             if self._open and not self._lost:
                 await self._producer.abort_transaction()
-        except (KafkaError, AssertionError):
+        except _FAILURES:
             pass  # the broker ends it when its time is over
         finally:
             await self._producer.stop()
@@ -100,6 +103,6 @@ class Transactions:
             raise PartitionLostError(self._lost)
         try:
             return await work
-        except (KafkaError, AssertionError) as error:  # the client asserts that no transaction failed before
+        except _FAILURES as error:
             self._lost = f"{self._source.topic}/{self._source.partition}: {reason(error)}"
             raise PartitionLostError(self._lost) from error

@@ -185,3 +185,14 @@ async def test_answers_that_were_under_way_when_the_worker_died_are_asked_again(
     assert few[0] == few[2] == Value(b"true")
     assert isinstance(few[1], Failure)
     assert pool.restarts == 1
+
+
+async def test_the_answer_to_a_compilation_that_was_given_up_is_nobody_elses(pool: WorkerPool) -> None:
+    await _module(pool, RIGHT)
+    given_up = asyncio.create_task(_module(pool, "package sigstore\nisCompliant { input.b == 1 }"))
+    await asyncio.sleep(0)  # it has asked
+    given_up.cancel()
+    await asyncio.gather(given_up, return_exceptions=True)
+    assert given_up.cancelled()
+    module = await _module(pool, RIGHT)
+    assert [path for path, _ in module.reads] == [("a",)]

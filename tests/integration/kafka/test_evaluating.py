@@ -181,6 +181,21 @@ async def test_the_owner_before_cannot_commit_any_more(settings: KafkaSettings) 
         await after.close()
 
 
+async def test_a_transaction_that_the_client_has_given_up_loses_the_partition(
+    settings: KafkaSettings,
+) -> None:
+    await topics.create(settings)
+    place = TopicPartition(topics.topic_name(settings, Topic.RESOURCES), 0)
+    transactions = Transactions(settings, "evaluator", place)
+    try:
+        await transactions.start()
+        transactions._open = True  # as after a failure that only the client knows of
+        with pytest.raises(PartitionLostError, match="not in transaction"):
+            await transactions.send([encode(_pod("zombie", privileged=True))])
+    finally:
+        await transactions.close()
+
+
 async def test_two_evaluators_share_the_work_and_one_takes_over_from_the_other(
     settings: KafkaSettings,
 ) -> None:
