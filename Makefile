@@ -26,7 +26,7 @@ lint: $(READY) ## style, types, import layers
 bench: $(READY) ## BENCH=scan: measure, print a table, write it under benchmarks/results/
 	$(BIN)/python -m benchmarks.$(BENCH)
 
-faults: $(READY) ## SUITE=watcher SEED=n: break things; 0 only when nothing was lost or doubled
+faults: $(READY) ## SUITE=watcher|pipeline SEED=n: break things; 0 only when nothing was lost or doubled
 	$(BIN)/python -m tests.faults.$(SUITE) $(if $(SEED),--seed $(SEED))
 
 services: $(READY) ## fetch and build the real services that tests run against

@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
@@ -40,28 +41,73 @@ def _other_user() -> str | None:
     return next((name for name in _LESS_THAN_ROOT if name in names), None)
 
 
+@dataclass(frozen=True, slots=True)
+class Server:
+    """One that is ours, so that it may be stopped and started again. `programs`: folder of pg_ctl."""
+
+    programs: Path
+    folder: Path
+    user: str | None
+    options: str = ""
+
+    @property
+    def url(self) -> str:
+        return f"postgresql://tocsin@/postgres?host={self.folder}"
+
+    def start(self) -> None:
+        """Start, or start again with the same data; waits until clients are served."""
+        # no port is taken from anybody, and the socket's path is short, as it has to be
+        options = f"-c listen_addresses= -c unix_socket_directories={self.folder} -c fsync=off {self.options}"
+        log = self.folder / "log"
+        self._run("pg_ctl", "start", "-w", "-D", self.folder / "data", "-l", log, "-o", options)
+
+    def crash(self) -> None:
+        """End at once, as by a power cut: what was not committed is lost."""
+        self._run("pg_ctl", "stop", "-m", "immediate", "-D", self.folder / "data")
+
+    def make(self) -> None:
+        """Make an empty cluster of databases."""
+        data = ("-D", self.folder / "data", "-U", "tocsin")
+        self._run("initdb", *data, "--auth=trust", "-E", "UTF8", "--no-sync")
+
+    def _run(self, program: str, *arguments: str | Path) -> None:
+        subprocess.run(
+            [str(self.programs / program), *map(str, arguments)],
+            user=self.user,
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            check=True,
+        )
+
+
+@contextmanager
+def own(options: str = "") -> Iterator[Server]:
+    """A server of our own, with options such as `-c NAME=VALUE`. Skips the test where there is none."""
+    programs = _programs()
+    if programs is None:
+        absent(f"PostgreSQL is not here: install its package, or set {GIVEN}")
+    with tempfile.TemporaryDirectory(prefix="tocsin-pg-", ignore_cleanup_errors=True) as name:
+        started = Server(programs, Path(name), _other_user(), options)
+        if started.user:
+            shutil.chown(started.folder, started.user)
+        started.make()
+        try:
+            started.start()
+            yield started
+        finally:
+            started.crash()
+
+
 @contextmanager
 def server() -> Iterator[str]:
     """URL of a server where databases may be created. Skips the test where there is none."""
     if given := os.environ.get(GIVEN):
         yield given
         return
-    programs = _programs()
-    if programs is None:
-        absent(f"PostgreSQL is not here: install its package, or set {GIVEN}")
-    with tempfile.TemporaryDirectory(prefix="tocsin-pg-", ignore_cleanup_errors=True) as name:
-        folder, user = Path(name), _other_user()
-        if user:
-            shutil.chown(folder, user)
-        data, log = folder / "data", folder / "log"
-        # no port is taken from anybody, and the socket's path is short, as it has to be
-        options = f"-c listen_addresses= -c unix_socket_directories={folder} -c fsync=off"
-        _run(user, programs / "initdb", "-D", data, "-U", "tocsin", "--auth=trust", "-E", "UTF8", "--no-sync")
-        try:
-            _run(user, programs / "pg_ctl", "start", "-w", "-D", data, "-l", log, "-o", options)
-            yield f"postgresql://tocsin@/postgres?host={folder}"
-        finally:
-            _run(user, programs / "pg_ctl", "stop", "-m", "immediate", "-D", data)
+    with own() as started:
+        yield started.url
 
 
 @contextmanager
@@ -72,19 +118,8 @@ def empty_database(server_url: str) -> Iterator[str]:
     url = make_url(server_url)
     with psycopg.connect(server_url, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
-        try:
-            yield url.set(database=name).render_as_string(hide_password=False)
-        finally:
+    try:
+        yield url.set(database=name).render_as_string(hide_password=False)
+    finally:
+        with psycopg.connect(server_url, autocommit=True) as connection:
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
-
-
-def _run(user: str | None, *command: str | Path) -> None:
-    subprocess.run(
-        list(map(str, command)),
-        user=user,
-        cwd="/",
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        check=True,
-    )

@@ -111,6 +111,17 @@ class Broker:
             self.process.wait()
             self.process = None
 
+    def stop(self) -> None:
+        """SIGTERM, and its end."""
+        if self.process is not None:
+            self.process.terminate()
+            try:
+                self.process.wait(_PATIENCE)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+            self.process = None
+
     def _java(self, main: str, *arguments: str) -> list[str]:
         java = shutil.which("java") or "java"
         return [java, *_JVM, "-cp", f"{self.jars}/*", main, *arguments, "server.properties"]
