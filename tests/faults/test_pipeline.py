@@ -1,6 +1,7 @@
 """The short version of `make faults SUITE=pipeline`; and that its checks can fail.
 
-Not covered: other seeds, other faults than these few (a broker that is killed among them), and a history of any length.
+Not covered: other seeds, other faults than these few (a broker that is killed among them), and a
+history of any length.
 """
 
 import asyncio
