@@ -64,7 +64,7 @@ class Reference:
         self._resources = FollowedResources([str(folder / "deploy")], to, source, _now, {})
         self._state = State(remember=True)
         self._memo = Memo(rego)
-        self._library = Library(rego, settings.evaluator.engine)
+        self._library = Library(rego, settings.evaluator)
 
     @classmethod
     @asynccontextmanager
