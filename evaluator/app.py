@@ -20,10 +20,10 @@ from itertools import groupby
 import msgspec
 from msgspec.structs import replace
 
-from evaluator.evaluation import Finding, Inquiry, complete, conclude, inquire
-from evaluator.images.port import FindsConfigs, NoConfigs
+from evaluator.asking import informed
+from evaluator.evaluation import Finding, Inquiry, conclude, inquire
+from evaluator.images.port import KnowsImages, NoImages
 from evaluator.library import Library
-from evaluator.policies.configs import Found, Wanted
 from evaluator.rego.memo import DIFFERS, Memo
 from evaluator.rego.questions import Rego
 from evaluator.schedule import Schedule
@@ -100,7 +100,7 @@ class Evaluator:
         rego: Rego,
         state: State,
         clock: Callable[[], datetime],
-        images: FindsConfigs | None = None,
+        images: KnowsImages | None = None,
         *,
         memo: Memo | None = None,
         library: Library | None = None,
@@ -110,7 +110,7 @@ class Evaluator:
         self._library = library or Library(rego, settings)
         self._state = state
         self._clock = clock
-        self._images = images or NoConfigs()
+        self._images = images or NoImages()
         self._schedule = Schedule(settings.retry_first, settings.retry_most, settings.recheck)
         """Policies by their keys."""
         self._sweeps = Sweeps()
@@ -239,7 +239,7 @@ class Evaluator:
 
     async def _ask(self, items: Sequence[_Item]) -> list[list[Finding]]:
         """Findings of each item, in order. One call for the batch: it goes to one worker."""
-        inquiries = await self._with_configs(items)
+        inquiries = await self._with_images(items)
         queries = [query for inquiry in inquiries if inquiry for query in inquiry.queries]
         answers = iter(await self.memo.evaluate(queries) if queries else [])
         return [
@@ -247,24 +247,16 @@ class Evaluator:
             for inquiry in inquiries
         ]
 
-    async def _with_configs(self, items: Sequence[_Item]) -> list[Inquiry | None]:
-        """Inquiries that need no config any more. All that the batch needs is asked for at once."""
-        asked = [
-            (number, wanted, item.applied)
-            for number, item in enumerate(items)
-            if item.inquiry and item.applied
-            for wanted in item.inquiry.wanted
-        ]
-        if not asked:
+    async def _with_images(self, items: Sequence[_Item]) -> list[Inquiry | None]:
+        """Inquiries that need to know no more of images. All that the batch needs is asked for at once."""
+        if not any(item.inquiry and item.inquiry.wants for item in items):
             return [item.inquiry for item in items]
-        answers = await asyncio.gather(*(self._images.find(wanted, applied) for _, wanted, applied in asked))
-        found: dict[int, dict[Wanted, Found]] = {}
-        for (number, wanted, _), answer in zip(asked, answers, strict=True):
-            found.setdefault(number, {})[wanted] = answer
-        return [
-            complete(item.inquiry, found[number]) if item.inquiry and number in found else item.inquiry
-            for number, item in enumerate(items)
-        ]
+        return list(await asyncio.gather(*map(self._informed, items)))
+
+    async def _informed(self, item: _Item) -> Inquiry | None:
+        if item.inquiry is None or item.applied is None:
+            return item.inquiry
+        return await informed(item.inquiry, item.applied, self._images)
 
     async def _tell_all(self, consumer: Consumer, publisher: Publisher) -> None:
         """Publish what batches give, in the order they were taken."""

@@ -4,8 +4,8 @@ For each policy that matches: decided at once (authorities, a policy that does n
 work), or a query for the memo, and behind it the pool. Policies that ask for the
 same input document share one query.
 
-A policy that asks for an image's config (`fetchConfigFile`) is asked of each image by
-itself. Which configs are needed is in the inquiry (`wants`); `complete` takes them.
+A policy that depends on an image's config (`fetchConfigFile`) or signatures is asked of
+each image by itself. What is needed is in the inquiry (`wants`); `complete` takes it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,12 +16,14 @@ from msgspec import structs
 
 from evaluator.lint.checks_redaction import SETTING, has_redacted
 from evaluator.loading import LoadedPolicy
-from evaluator.policies.authorities import Failed, Passed, Unknown
+from evaluator.policies.authorities import Depends, Failed, Passed, Unknown, settle
 from evaluator.policies.configs import Found, Unavailable, Wanted, each_image, wanted
-from evaluator.policies.document import Document, DocumentBuilder, DocumentKey
+from evaluator.policies.document import Document, DocumentBuilder, document_key
 from evaluator.policies.judge import NOT_COMPLIANT, Judgement, judge, read_answer
 from evaluator.policies.matching import matching_images, unmatched_images
+from evaluator.policies.model import Key
 from evaluator.policies.resources import workload_of
+from evaluator.policies.signatures import Verification
 from evaluator.rego.engine import Because, Undefined, Value
 from evaluator.rego.memo import Query
 from evaluator.rego.questions import Answer, Failure, Module
@@ -34,6 +36,9 @@ NO_MATCHING_POLICY = PolicyRef(
 )
 """The pseudo-policy of images no policy matches (upstream: `no-match-policy`)."""
 
+
+ToVerify = tuple[Wanted, Key]
+"""An image, and the authority that may have signed it."""
 
 _PASSED = Judgement(Outcome.PASS)
 _UNSEEN = (
@@ -58,7 +63,7 @@ class Finding:
     config_digest: str = ""
     """Of the image's config that was judged."""
     retry_after: float | None = None
-    """Where the config could not be had: seconds that the registry wants to be left alone for."""
+    """Where the registry gave no answer: seconds that it wants to be left alone for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +80,9 @@ class _Asked:
 
 @dataclass(frozen=True, slots=True)
 class _Want:
-    """A policy that needs the config of an image."""
+    """A policy that needs to know something of an image."""
 
     loaded: LoadedPolicy
-    module: Module
-    key: DocumentKey
     image: Image
     image_key: str
 
@@ -93,13 +96,23 @@ class Inquiry:
     """In the order of the queries' modules."""
     queries: tuple[Query, ...]
     wants: tuple[_Want, ...] = ()
-    """What cannot be asked before there are configs."""
+    """What cannot be asked before more is known of images."""
     documents: DocumentBuilder | None = None
 
     @property
     def wanted(self) -> frozenset[Wanted]:
         """The images whose configs are needed."""
-        return frozenset(wanted(want.image) for want in self.wants)
+        return frozenset(wanted(want.image) for want in self.wants if want.loaded.fetches)
+
+    @property
+    def to_verify(self) -> frozenset[ToVerify]:
+        """The images whose signatures are needed, with the authorities whose keys they are verified by."""
+        return frozenset(
+            (wanted(want.image), key)
+            for want in self.wants
+            if isinstance(want.loaded.admission, Depends)
+            for key in want.loaded.admission.keys
+        )
 
 
 def inquire(
@@ -127,10 +140,8 @@ def inquire(
             decided.append(Finding(loaded.policy.ref, images, way))
         elif loaded.reads_redacted and has_redacted(applied):
             decided.append(Finding(loaded.policy.ref, images, _error(_UNSEEN)))
-        elif loaded.document_key is not None and loaded.fetches:
-            wants += (
-                _Want(loaded, way, loaded.document_key, image, key) for key, image in each_image(images)
-            )
+        elif isinstance(way, Depends) or loaded.fetches:
+            wants += (_Want(loaded, image, key) for key, image in each_image(images))
         elif loaded.document_key is not None:
             document = documents.build(loaded.document_key)
             entry = _Asked(Finding(loaded.policy.ref, images, _PASSED), way, loaded.text_field)
@@ -140,24 +151,51 @@ def inquire(
     return Inquiry(tuple(decided), *_queries(asked), tuple(wants), documents if wants else None)
 
 
-def complete(inquiry: Inquiry, found: Mapping[Wanted, Found]) -> Inquiry:
-    """Ask what could not be asked without configs. `found`: of every image that is `wanted`."""
+def complete(
+    inquiry: Inquiry, found: Mapping[Wanted, Found], verified: Mapping[ToVerify, Verification]
+) -> Inquiry:
+    """Ask what could not be asked before. `found`, `verified`: of all that is `wanted` and `to_verify`."""
     decided = list(inquiry.decided)
     asked: dict[Document, list[_Asked]] = {}
     for want in inquiry.wants:
-        config, policy = found[wanted(want.image)], want.loaded.policy.ref
-        if isinstance(config, Unavailable):
-            error = _error(f"no image config: {config.reason}")
-            finding = Finding(policy, (), error, want.image, want.image_key)
-            decided.append(replace(finding, retry_after=config.retry_after))
-            continue
-        image = structs.replace(want.image, tag_digest=config.tag_digest)
-        finding = Finding(policy, (), _PASSED, image, want.image_key, config.digest)
-        if inquiry.documents is not None:
-            document = inquiry.documents.build(want.key, config)
-            asked.setdefault(document, []).append(_Asked(finding, want.module, want.loaded.text_field))
+        way = _complete(want, found, verified, inquiry.documents)
+        if isinstance(way, Finding):
+            decided.append(way)
+        else:
+            document, entry = way
+            asked.setdefault(document, []).append(entry)
     more, queries = _queries(asked)
     return Inquiry(tuple(decided), inquiry.asked + more, inquiry.queries + queries)
+
+
+def _complete(
+    want: _Want,
+    found: Mapping[Wanted, Found],
+    verified: Mapping[ToVerify, Verification],
+    documents: DocumentBuilder | None,
+) -> Finding | tuple[Document, _Asked]:
+    """What is known now; else what has to be evaluated."""
+    policy, of = want.loaded.policy, wanted(want.image)
+    finding = Finding(policy.ref, (), _PASSED, want.image, want.image_key)
+    admission = want.loaded.admission
+    if isinstance(admission, Depends):
+        admission = settle(policy, {key: verified[of, key] for key in admission.keys})
+    match admission:
+        case Failed(message):
+            return replace(finding, judgement=Judgement(Outcome.FAIL, message))
+        case Unknown(reason, retry_after):
+            return replace(finding, judgement=_error(reason), retry_after=retry_after)
+    if policy.rego is None or want.loaded.module is None or documents is None:
+        return finding
+    config = found[of] if want.loaded.fetches else None
+    if isinstance(config, Unavailable):
+        error = _error(f"no image config: {config.reason}")
+        return replace(finding, judgement=error, retry_after=config.retry_after)
+    if config is not None:
+        image = structs.replace(want.image, tag_digest=config.tag_digest)
+        finding = replace(finding, image=image, config_digest=config.digest)
+    key = document_key(policy.rego, admission.authority_matches)
+    return documents.build(key, config), _Asked(finding, want.loaded.module, want.loaded.text_field)
 
 
 def _queries(asked: Mapping[Document, Sequence[_Asked]]) -> tuple[tuple[_Asked, ...], tuple[Query, ...]]:
@@ -179,19 +217,19 @@ def conclude(inquiry: Inquiry, answers: Sequence[Sequence[Answer]]) -> list[Find
     return sorted(findings, key=lambda finding: (finding.policy.name, finding.image_key))
 
 
-def _decide(loaded: LoadedPolicy) -> Judgement | Module:
-    """What is known at once; else what has to be evaluated."""
+def _decide(loaded: LoadedPolicy) -> Judgement | Module | Depends:
+    """What is known at once; else what has to be evaluated, or what it depends on."""
     match loaded.admission:
         case Failed(message):
             return Judgement(Outcome.FAIL, message)
         case Unknown(reason):
             return _error(reason)
-        case Passed():
+        case Passed() | Depends() as admission:
             if loaded.policy.rego is None:
-                return _PASSED
+                return admission if isinstance(admission, Depends) else _PASSED
             if loaded.module is None or loaded.problem:
                 return _error(loaded.problem)
-            return loaded.module
+            return admission if isinstance(admission, Depends) else loaded.module
 
 
 def _judge(answer: Answer, engine: str, field: str) -> Judgement:

@@ -11,8 +11,9 @@ from typing import Protocol
 
 import msgspec
 
-from evaluator.evaluation import Finding, Inquiry, complete, conclude, inquire
-from evaluator.images.port import FindsConfigs
+from evaluator.asking import informed
+from evaluator.evaluation import Finding, Inquiry, conclude, inquire
+from evaluator.images.port import KnowsImages
 from evaluator.loading import LoadedPolicy
 from evaluator.policies.judge import Judgement, judge, read_answer
 from evaluator.policies.matching import fits
@@ -46,16 +47,13 @@ class Account:
 
 
 async def explain(
-    loaded: LoadedPolicy, applied: ResourceApplied, pool: Explains, images: FindsConfigs
+    loaded: LoadedPolicy, applied: ResourceApplied, pool: Explains, images: KnowsImages
 ) -> list[Account]:
     """Evaluate a policy on a resource, and explain each finding: one, or one for each image.
 
     Raises DocumentError: it is no JSON.
     """
-    inquiry = inquire(applied, [loaded], UnmatchedImages.IGNORE)
-    if inquiry.wanted:
-        found = {wanted: await images.find(wanted, applied) for wanted in inquiry.wanted}
-        inquiry = complete(inquiry, found)
+    inquiry = await informed(inquire(applied, [loaded], UnmatchedImages.IGNORE), applied, images)
     questions = _questions(inquiry)
     answers = await pool.evaluate(questions) if questions else []
     findings = conclude(inquiry, answers)

@@ -5,7 +5,7 @@ from functools import cached_property
 
 from evaluator.lint.checks_redaction import Look, look
 from evaluator.lint.linting import lint, stored
-from evaluator.policies.authorities import Failed, Passed, Unknown, admit
+from evaluator.policies.authorities import Depends, Failed, Passed, Unknown, admit
 from evaluator.policies.document import DocumentKey, document_key
 from evaluator.policies.model import Policy
 from evaluator.policies.reading import InvalidPolicyError
@@ -32,7 +32,7 @@ class LoadedPolicy:
     reads_redacted: bool = False
 
     @cached_property
-    def admission(self) -> Passed | Failed | Unknown:
+    def admission(self) -> Passed | Failed | Unknown | Depends:
         """What its authorities say, of whatever image."""
         return admit(self.policy)
 
@@ -42,8 +42,15 @@ class LoadedPolicy:
         return self.policy.rego is not None and self.policy.rego.fetch_config_file
 
     @property
+    def verifies(self) -> bool:
+        """Whether it needs the signatures of each image."""
+        return isinstance(self.admission, Depends)
+
+    @property
     def changes_by_itself(self) -> bool:
-        """Whether its verdicts may change with no event: by the time, or by a tag that moves."""
+        """Whether its verdicts may change with no event: by the time, a tag that moves, a new signature."""
+        if self.verifies:
+            return True
         return self.module is not None and (self.fetches or not self.module.pure)
 
     @property

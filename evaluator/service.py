@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from evaluator.app import GROUP, Evaluator
-from evaluator.images.port import FindsConfigs
+from evaluator.images.port import KnowsImages
 from evaluator.library import Library
 from evaluator.rego.memo import Memo
 from evaluator.rego.questions import Rego
@@ -33,7 +33,7 @@ class PartitionedEvaluator:
         kafka: KafkaSettings,
         rego: Rego,
         clock: Callable[[], datetime],
-        images: FindsConfigs | None = None,
+        images: KnowsImages | None = None,
     ) -> None:
         self._settings = settings
         self._kafka = kafka

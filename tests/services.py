@@ -27,6 +27,9 @@ POD_SECURITY_VERSION = "v0.37.0"
 REGISTRY_VERSION = "v3.1.2"
 """Of CNCF distribution, the registry most others are compared with."""
 
+COSIGN_VERSION = "v2.6.1"
+"""Of cosign, whose signatures are the reference for what a signed image is."""
+
 COMPOSE_GO_VERSION = "v2.16.2"
 """Of github.com/compose-spec/compose-go, which has the JSON schema of compose files."""
 
@@ -66,6 +69,16 @@ def registry_path() -> Path:
 def registry() -> Path:
     """The registry's binary for a test; skips or fails like `opa`."""
     return _there(registry_path(), f"registry {REGISTRY_VERSION}")
+
+
+def cosign_path() -> Path:
+    """Where the cosign binary is, once built."""
+    return cache_folder() / f"cosign-{COSIGN_VERSION}" / "cosign"
+
+
+def cosign() -> Path:
+    """The cosign binary for a test; skips or fails like `opa`."""
+    return _there(cosign_path(), f"cosign {COSIGN_VERSION}")
 
 
 def kube_folder() -> Path:
@@ -144,6 +157,15 @@ def build_registry() -> None:
     if go := _needed(path, f"registry {REGISTRY_VERSION}"):
         path.parent.mkdir(parents=True, exist_ok=True)
         module = f"github.com/distribution/distribution/v3/cmd/registry@{REGISTRY_VERSION}"
+        subprocess.run([go, "install", module], env={**os.environ, "GOBIN": str(path.parent)}, check=True)
+
+
+def build_cosign() -> None:
+    """Build cosign with Go, unless it is there."""
+    path = cosign_path()
+    if go := _needed(path, f"cosign {COSIGN_VERSION}"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        module = f"github.com/sigstore/cosign/v2/cmd/cosign@{COSIGN_VERSION}"
         subprocess.run([go, "install", module], env={**os.environ, "GOBIN": str(path.parent)}, check=True)
 
 
@@ -236,6 +258,7 @@ def _needed(path: Path, name: str, tool: str = "go") -> str | None:
 if __name__ == "__main__":
     build_opa()
     build_registry()
+    build_cosign()
     fetch_kafka()
     fetch_pod_security()
     fetch_compose_schema()

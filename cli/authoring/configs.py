@@ -8,8 +8,10 @@ from typing import Any
 import msgspec
 
 from evaluator.images.media import digest_of
-from evaluator.images.port import FindsConfigs
+from evaluator.images.port import KnowsImages
 from evaluator.policies.configs import Found, ImageConfig, Unavailable, Wanted
+from evaluator.policies.model import Key
+from evaluator.policies.signatures import Verification
 from pipeline.errors import clip
 from pipeline.events import ResourceApplied
 
@@ -18,9 +20,9 @@ IMAGE_CONFIG = "tocsin.dev/image-config"
 
 
 class AnnotatedConfigs:
-    """See FindsConfigs. `written`: the object; `otherwise` is asked where it has no annotation."""
+    """See KnowsImages. `written`: the object; `otherwise` is asked where it has no annotation."""
 
-    def __init__(self, otherwise: FindsConfigs, written: ResourceApplied) -> None:
+    def __init__(self, otherwise: KnowsImages, written: ResourceApplied) -> None:
         self._otherwise = otherwise
         self._text = _annotation(written)
 
@@ -29,6 +31,10 @@ class AnnotatedConfigs:
         if self._text is None:
             return await self._otherwise.find(wanted, applied)
         return read_config(self._text)
+
+    async def verify(self, wanted: Wanted, authority: Key, applied: ResourceApplied) -> Verification:
+        """An object cannot say that its images are signed."""
+        return await self._otherwise.verify(wanted, authority, applied)
 
 
 def read_config(text: str) -> Found:

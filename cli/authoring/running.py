@@ -9,8 +9,9 @@ from cli.authoring.discovery import Suite
 from cli.authoring.layout import Expected
 from cli.authoring.report import CaseReport, PolicyReport, Status
 from cli.authoring.sources import PolicySource
-from evaluator.evaluation import Finding, Inquiry, complete, conclude, inquire
-from evaluator.images.port import NoConfigs
+from evaluator.asking import informed
+from evaluator.evaluation import Finding, Inquiry, conclude, inquire
+from evaluator.images.port import NoImages
 from evaluator.loading import LoadedPolicy, load
 from evaluator.rego.memo import Memo
 from evaluator.rego.questions import Rego
@@ -18,7 +19,7 @@ from pipeline.events import Outcome, PolicyChecked, ResourceApplied
 from pipeline.settings import Settings
 from pipeline.settings_types import UnmatchedImages
 
-_NO_CONFIGS = NoConfigs(f"the object has no annotation {IMAGE_CONFIG}")
+_NO_CONFIGS = NoImages(f"the object has no annotation {IMAGE_CONFIG}")
 _WORSE = (Outcome.PASS, Outcome.WARN, Outcome.FAIL, Outcome.ERROR)
 
 
@@ -71,8 +72,7 @@ async def findings_of(
 async def _inquire(loaded: LoadedPolicy, applied: ResourceApplied) -> Inquiry:
     """With configs as the object gives them: a test asks no registry."""
     inquiry = inquire(without_config(applied), [loaded], UnmatchedImages.IGNORE)
-    configs = AnnotatedConfigs(_NO_CONFIGS, applied)
-    return complete(inquiry, {wanted: await configs.find(wanted, applied) for wanted in inquiry.wanted})
+    return await informed(inquiry, applied, AnnotatedConfigs(_NO_CONFIGS, applied))
 
 
 def _weight(finding: Finding) -> int:

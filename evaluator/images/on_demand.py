@@ -10,6 +10,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from evaluator.policies.configs import Found, Wanted
+from evaluator.policies.model import Key
+from evaluator.policies.signatures import Verification
 from pipeline.events import ResourceApplied
 from pipeline.settings import ImageSettings
 
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class ImagesOnDemand:
-    """See `evaluator.images.port.FindsConfigs`; an async context manager.
+    """See `evaluator.images.port.KnowsImages`; an async context manager.
 
     `objects`: opens what reads a cluster's pull secrets.
     """
@@ -62,3 +64,7 @@ class ImagesOnDemand:
     async def find(self, wanted: Wanted, applied: ResourceApplied) -> Found:
         """The configs of an image of a resource, or why there are none."""
         return await (self._images or await self.opened()).find(wanted, applied)
+
+    async def verify(self, wanted: Wanted, authority: Key, applied: ResourceApplied) -> Verification:
+        """Whether an image of a resource is signed by an authority's key."""
+        return await (self._images or await self.opened()).verify(wanted, authority, applied)

@@ -12,19 +12,23 @@ from evaluator.images.credentials import DockerConfig, Keychain
 from evaluator.images.places import Places
 from evaluator.images.pull_secrets import PullSecrets, ReadsObjects
 from evaluator.images.registry import Registry
+from evaluator.images.signatures import Signatures
 from evaluator.images.store import Store
 from evaluator.images.transport import Transport
 from evaluator.policies.configs import Found, Wanted
+from evaluator.policies.model import Key
+from evaluator.policies.signatures import Verification
 from pipeline.events import ResourceApplied
 from pipeline.settings import ImageSettings
 
 
 @dataclass(frozen=True, slots=True)
 class Images:
-    """What may be asked about images. `content` is for signatures, `configs` for `fetchConfigFile`."""
+    """What may be asked about images: `configs` for `fetchConfigFile`, `signatures` for authorities."""
 
     content: Content
     configs: Configs
+    signatures: Signatures
     keychain: Keychain
     transport: Transport
     pull_secrets: PullSecrets | None = None
@@ -48,8 +52,14 @@ class Images:
             content = Content(settings, registry, Store(settings.cache, settings.cache_bytes))
             keychain = DockerConfig(settings.docker_config, settings.helper_timeout)
             secrets = PullSecrets(objects, keychain, clock) if objects else None
-            yield cls(content, Configs(settings, content, clock), keychain, transport, secrets)
+            configs = Configs(settings, content, clock)
+            signatures = Signatures(settings, content, clock)
+            yield cls(content, configs, signatures, keychain, transport, secrets)
 
     async def find(self, wanted: Wanted, applied: ResourceApplied) -> Found:
         """The configs of an image of a resource, or why there are none."""
         return await self.configs.find(wanted, self.keychain_of(applied))
+
+    async def verify(self, wanted: Wanted, authority: Key, applied: ResourceApplied) -> Verification:
+        """Whether an image of a resource is signed by an authority's key."""
+        return await self.signatures.verify(wanted, authority, self.keychain_of(applied))

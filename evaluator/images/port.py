@@ -3,23 +3,33 @@
 from typing import Protocol
 
 from evaluator.policies.configs import Found, Unavailable, Wanted
+from evaluator.policies.model import Key
+from evaluator.policies.signatures import Unverified, Verification
 from pipeline.events import ResourceApplied
 
 
-class FindsConfigs(Protocol):
-    """What knows the configs of images."""
+class KnowsImages(Protocol):
+    """What knows the configs and the signatures of images; asks a registry where it has to."""
 
     async def find(self, wanted: Wanted, applied: ResourceApplied) -> Found:
         """The configs of an image of a resource, or why there are none; in bounded time."""
         ...
 
+    async def verify(self, wanted: Wanted, authority: Key, applied: ResourceApplied) -> Verification:
+        """Whether an image of a resource is signed by an authority's key; in bounded time."""
+        ...
 
-class NoConfigs:
+
+class NoImages:
     """Where nothing may be asked about images."""
 
     def __init__(self, reason: str = "nothing is asked about images here") -> None:
         self._reason = reason
 
-    async def find(self, wanted: Wanted, applied: ResourceApplied) -> Found:  # noqa: ARG002 - see FindsConfigs
+    async def find(self, wanted: Wanted, applied: ResourceApplied) -> Found:  # noqa: ARG002 - see KnowsImages
         """Nothing."""
         return Unavailable(self._reason)
+
+    async def verify(self, wanted: Wanted, authority: Key, applied: ResourceApplied) -> Verification:  # noqa: ARG002 - see KnowsImages
+        """Nothing."""
+        return Unverified(self._reason)

@@ -2,15 +2,17 @@
 
 Source: policy-controller, `pkg/webhook/validator.go`, `ValidatePolicy`: one
 authority that passes is enough; if none does, the policy fails with their errors
-and its text is not evaluated. Signatures are not verified here: where the answer
-or the input document would need them, it is unknown, never a guess.
+and its text is not evaluated. What signatures say is asked elsewhere, and only where
+the answer or the input document needs it; where that cannot be known, the answer is
+unknown, never a guess.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from evaluator.policies.model import Action, Policy, Static
+from evaluator.policies.model import Action, Authority, Key, Keyless, Policy, Static
+from evaluator.policies.signatures import Signed, Unsigned, Unverified, Verification
 
 _STATIC_MATCH: Mapping[str, Any] = {"static": True}
 _DISALLOWED = "disallowed by static policy"
@@ -32,22 +34,94 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """It depends on what Tocsin does not verify yet: the outcome is an error with this reason."""
+    """It depends on what cannot be known: the outcome is an error with this reason.
+
+    `retry_after`: seconds until it makes sense to ask again; None where asking does not help.
+    """
 
     reason: str
+    retry_after: float | None = None
 
 
-def admit(policy: Policy) -> Passed | Failed | Unknown:
-    """What the authorities say. It does not depend on the image as long as they are static."""
-    static = [authority for authority in policy.authorities if isinstance(authority, Static)]
+@dataclass(frozen=True, slots=True)
+class Depends:
+    """It depends on the signatures of each image by these keys."""
+
+    keys: tuple[Key, ...]
+
+
+def admit(policy: Policy) -> Passed | Failed | Unknown | Depends:
+    """What the authorities say of whatever image, where no signature is needed to know it."""
     others = [authority for authority in policy.authorities if not isinstance(authority, Static)]
-    passing = {authority.name: _STATIC_MATCH for authority in static if authority.action is Action.PASS}
-    if passing and (policy.rego is None or not others):
+    keys = tuple(each for each in others if isinstance(each, Key) and not each.unsupported)
+    passing = _static_matches(policy)
+    if passing and policy.rego is None:
         return Passed(passing)
-    if others:
-        paths = ", ".join(authority.path for authority in others)
-        return Unknown(f"{paths}: Tocsin does not verify signatures yet, and the outcome depends on them")
-    return Failed("; ".join(dict.fromkeys(map(_reason, static))))
+    if not keys:
+        return settle(policy, {})
+    unsupported = tuple(filter(None, map(not_verified, others)))
+    if unsupported and policy.rego is not None:  # the document would lack what they say
+        return _unknown(unsupported)
+    return Depends(keys)
+
+
+def settle(policy: Policy, verified: Mapping[Key, Verification]) -> Passed | Failed | Unknown:
+    """What the authorities say of one image. `verified`: by every key that `admit` asked for."""
+    matches = dict(_static_matches(policy))
+    reasons: list[str] = []
+    unknown: list[Unknown] = []
+    for authority in policy.authorities:
+        match _answer(authority, verified):
+            case Signed(ids):
+                matches[authority.name] = {"signatures": [{"id": each} for each in ids]}
+            case Unsigned(reason):
+                reasons.append(reason)
+            case Unknown() as answer:
+                unknown.append(answer)
+    if matches and (policy.rego is None or not unknown):
+        return Passed(matches)
+    if unknown:
+        waits = [each.retry_after for each in unknown if each.retry_after is not None]
+        return _unknown([each.reason for each in unknown], max(waits, default=None))
+    return Failed("; ".join(dict.fromkeys(reasons)))
+
+
+def _answer(authority: Authority, verified: Mapping[Key, Verification]) -> Signed | Unsigned | Unknown | None:
+    """What one authority says; None for a static one that passes."""
+    match authority:
+        case Static():
+            return None if authority.action is Action.PASS else Unsigned(_reason(authority))
+        case Key(unsupported="", name=name):
+            answer = verified[authority]
+        case _:
+            return Unknown(not_verified(authority))
+    match answer:
+        case Signed():
+            return answer
+        case Unsigned(reason):
+            return Unsigned(f"{name}: {reason}")
+        case Unverified(reason, retry_after):
+            return Unknown(f"{name}: {reason}", retry_after)
+
+
+def not_verified(authority: Authority) -> str:
+    """Why what an authority says cannot be known here; empty where it can."""
+    match authority:
+        case Keyless(path=path):
+            return f"{path}: Tocsin does not verify keyless signatures yet"
+        case Key(unsupported=reason):
+            return reason
+        case Static():
+            return ""
+
+
+def _static_matches(policy: Policy) -> Mapping[str, Any]:
+    static = (authority for authority in policy.authorities if isinstance(authority, Static))
+    return {each.name: _STATIC_MATCH for each in static if each.action is Action.PASS}
+
+
+def _unknown(reasons: Sequence[str], retry_after: float | None = None) -> Unknown:
+    return Unknown(f"the outcome depends on what is not verified: {'; '.join(reasons)}", retry_after)
 
 
 def _reason(authority: Static) -> str:

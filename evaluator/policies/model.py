@@ -64,12 +64,25 @@ class KeyRef:
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """Where signatures are, if not beside the image. `tag_prefix` goes in front of their tags."""
+
+    oci: str = ""
+    tag_prefix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Key:
-    """An authority that verifies with a public key. `path` is where the policy names it."""
+    """An authority that verifies with a public key. `path` is where the policy names it.
+
+    `unsupported`: one line about what it wants that is not verified here; empty when there is none.
+    """
 
     name: str
     path: str
     key: KeyRef
+    source: Source = Source()
+    unsupported: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,10 @@ drops them.
 
 from typing import Any, TypeGuard
 
+from evaluator.policies.authorities import not_verified
 from evaluator.policies.describe import describe
 from evaluator.policies.globs import is_legal
-from evaluator.policies.model import Authority, Key, Keyless, MatchRule, Policy, Rego
+from evaluator.policies.model import Authority, MatchRule, Policy, Rego
 from evaluator.policies.reading import Findings, InvalidPolicyError, Section
 from evaluator.policies.resources import RESOURCES
 from evaluator.policies.selectors import parse_selector
@@ -130,11 +131,8 @@ def _check_mode(spec: Section) -> None:
 
 
 def _unsupported(authorities: tuple[Authority, ...], rego: Rego | None) -> str:
-    fields = [
-        f"{authority.path}: Tocsin does not verify signatures yet"
-        for authority in authorities
-        if isinstance(authority, Key | Keyless)
-    ]
+    reasons = (not_verified(authority) for authority in authorities)
+    fields = [reason for reason in reasons if reason]
     if rego is not None and rego.unsupported:
         fields.append(rego.unsupported)
     return "; ".join(fields)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from evaluator.policies.describe import describe
-from evaluator.policies.model import Action, Authority, Key, Keyless, Static
+from evaluator.policies.model import Action, Authority, Key, Keyless, KeyRef, Source, Static
 from evaluator.policies.reading import Section
 from evaluator.policies.references import InvalidReferenceError, check_repository
 from evaluator.policies.validation_keys import parse_identity, parse_key
@@ -44,7 +44,7 @@ def _parse_authority(section: Section, index: int, texts: Mapping[str, PolicyTex
         return None
     kind = kinds[0]
     body = section.section(kind)
-    authority = None if body is None else _parse_kind(kind, name, body)
+    authority = None if body is None else _parse_kind(kind, name, body, section)
     if kind == "static":
         for field in _NOT_WITH_STATIC:
             if section.has_content(field):
@@ -55,12 +55,13 @@ def _parse_authority(section: Section, index: int, texts: Mapping[str, PolicyTex
     return authority
 
 
-def _parse_kind(kind: str, name: str, body: Section) -> Authority | None:
+def _parse_kind(kind: str, name: str, body: Section, section: Section) -> Authority | None:
     match kind:
         case "static":
             return _parse_static(name, body)
         case "key":
-            return Key(name, body.path(""), parse_key(body))
+            key = parse_key(body)
+            return Key(name, body.path(""), key, _parse_source(section), _not_verified(key, body, section))
         case _:
             return _parse_keyless(name, body)
 
@@ -90,6 +91,31 @@ def _parse_keyless(name: str, body: Section) -> Keyless:
         identities=tuple(map(parse_identity, identities)),
         ca_cert=parse_key(ca_cert) if ca_cert else None,
     )
+
+
+def _parse_source(section: Section) -> Source:
+    sources = section.sections("source")
+    return Source(sources[0].text("oci"), sources[0].text("tagPrefix")) if sources else Source()
+
+
+def _not_verified(key: KeyRef, body: Section, section: Section) -> str:
+    """What of a key authority Tocsin does not verify: its outcome is not known then.
+
+    Upstream verifies no transparency log and no timestamp unless `url` or `trustRootRef` says which.
+    """
+    if key.kms:
+        return f"{body.path('kms')}: Tocsin asks no key management service; put the public key in data"
+    if key.secret_name or key.secret_namespace or not key.data:
+        return f"{body.path('secretRef')}: Tocsin reads no keys from Secrets; put the public key in data"
+    if section.has_content("attestations"):
+        return f"{section.path('attestations')}: Tocsin does not verify attestations yet"
+    for name in ("ctlog", "rfc3161timestamp"):
+        part = section.section(name)
+        if part is not None and (part.has_content("url") or part.has_content("trustRootRef")):
+            return f"{section.path(name)}: Tocsin verifies keys without a log or a timestamp service only"
+    if any(source.has_content("signaturePullSecrets") for source in section.sections("source")):
+        return f"{section.path('source')}: Tocsin does not read signaturePullSecrets yet"
+    return ""
 
 
 def _check_sources(section: Section) -> None:

@@ -1,13 +1,15 @@
-"""What authorities let through: static ones in full, the others honestly unknown.
+"""What authorities let through, of whatever image and of one.
 
-Not covered: signatures, which nothing verifies yet.
+Not covered: whether signatures verify (`tests/integration/images/test_signatures.py`).
 """
 
 from typing import Any
 
 import pytest
 
-from evaluator.policies.authorities import Failed, Passed, Unknown, admit
+from evaluator.policies.authorities import Depends, Failed, Passed, Unknown, admit, settle
+from evaluator.policies.model import Key, Policy
+from evaluator.policies.signatures import Signed, Unsigned, Unverified, Verification
 from evaluator.policies.validation import parse
 from tests.unit.evaluator.policy_objects import PUBLIC_KEY, applied_policy, policy_object
 
@@ -18,7 +20,9 @@ KEY = {"key": {"data": PUBLIC_KEY}}
 KEYLESS = {"keyless": {"identities": [{"issuer": "i", "subject": "s"}]}}
 
 
-def admitted(*authorities: dict[str, Any], policy: dict[str, Any] | None = None) -> Passed | Failed | Unknown:
+def admitted(
+    *authorities: dict[str, Any], policy: dict[str, Any] | None = None
+) -> Passed | Failed | Unknown | Depends:
     body = policy_object(authorities=list(authorities), policy=policy)
     return admit(parse(applied_policy(body)))
 
@@ -60,16 +64,52 @@ def test_a_static_pass_without_a_text_needs_no_signature(signed: dict[str, Any])
     assert admitted(signed, PASS) == Passed({"authority-1": {"static": True}})
 
 
-@pytest.mark.parametrize("signed", [KEY, KEYLESS])
-def test_a_document_that_would_lack_signatures_is_unknown(signed: dict[str, Any]) -> None:
-    answer = admitted(PASS, signed, policy=REGO)
+def keyed(*authorities: dict[str, Any], rego: bool = False) -> tuple[Policy, Key]:
+    body = policy_object(authorities=list(authorities), policy=REGO if rego else None)
+    policy = parse(applied_policy(body))
+    (key,) = (each for each in policy.authorities if isinstance(each, Key))
+    return policy, key
+
+
+@pytest.mark.parametrize("authorities", [[KEYLESS], [FAIL, KEYLESS], [{"key": {"kms": "gcpkms://a"}}]])
+def test_what_is_not_verified_here_is_unknown(authorities: list[dict[str, Any]]) -> None:
+    assert isinstance(admitted(*authorities), Unknown)
+
+
+def test_a_document_that_would_lack_keyless_signatures_is_unknown() -> None:
+    answer = admitted(PASS, KEY, KEYLESS, policy=REGO)
     assert isinstance(answer, Unknown)
-    assert answer.reason.startswith("spec.authorities[1].key")
+    assert "spec.authorities[2].keyless" in answer.reason
 
 
 @pytest.mark.parametrize("policy", [None, REGO])
-@pytest.mark.parametrize("authorities", [[KEY], [KEYLESS], [FAIL, KEY], [KEY, KEYLESS]])
-def test_an_outcome_that_depends_on_a_signature_is_unknown(
-    authorities: list[dict[str, Any]], policy: dict[str, Any] | None
-) -> None:
-    assert isinstance(admitted(*authorities, policy=policy), Unknown)
+def test_a_key_alone_depends_on_the_image(policy: dict[str, Any] | None) -> None:
+    assert isinstance(admitted(FAIL, KEY, policy=policy), Depends)
+
+
+@pytest.mark.parametrize(
+    ("verification", "expected"),
+    [
+        (Signed(("ab",)), Passed({"authority-1": {"signatures": [{"id": "ab"}]}})),
+        (
+            Unsigned("no signature"),
+            Failed("disallowed by static policy: use our registry; authority-1: no signature"),
+        ),
+    ],
+)
+def test_an_image_is_let_through_by_its_signature(verification: Verification, expected: object) -> None:
+    policy, key = keyed(FAIL, KEY)
+    assert settle(policy, {key: verification}) == expected
+
+
+def test_a_registry_that_gives_no_answer_is_neither_a_pass_nor_a_fail() -> None:
+    policy, key = keyed(FAIL, KEY)
+    answer = settle(policy, {key: Unverified("503", 7.0)})
+    assert isinstance(answer, Unknown)
+    assert answer.retry_after == 7.0
+
+
+def test_a_keyless_authority_beside_a_key_that_does_not_verify_leaves_it_open() -> None:
+    policy, key = keyed(KEY, KEYLESS)
+    assert isinstance(settle(policy, {key: Unsigned("no signature")}), Unknown)
+    assert isinstance(settle(policy, {key: Signed(("ab",))}), Passed)

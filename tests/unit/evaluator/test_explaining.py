@@ -10,7 +10,7 @@ from typing import Any
 
 from evaluator.evaluation import Finding, conclude, inquire
 from evaluator.explaining import Account, explain, relevant
-from evaluator.images.port import NoConfigs
+from evaluator.images.port import NoImages
 from evaluator.loading import LoadedPolicy
 from evaluator.policies.judge import Defined, judge
 from evaluator.policies.validation import parse
@@ -53,7 +53,7 @@ async def account(answer: Answer = NOTHING, explained: Explained = STEPS, **spec
     policy = parse(PolicyApplied(cluster="test", name="p", digest="", object=body))
     module = Module(1, EngineName.REGOPY, "text") if policy.rego else None
     pool = FakePool(answer, explained)
-    (account,) = await explain(LoadedPolicy(policy, module), resource(), pool, NoConfigs())
+    (account,) = await explain(LoadedPolicy(policy, module), resource(), pool, NoImages())
     return account
 
 

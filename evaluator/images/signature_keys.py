@@ -1,0 +1,96 @@
+"""Public keys, and signatures by them. Pure.
+
+Source: sigstore, `pkg/signature.LoadVerifier`: ECDSA in ASN.1, RSA with PKCS #1 v1.5, and
+Ed25519, which knows no other hash. Of several keys in one text, one that verifies is enough.
+Keys and signatures are taken in their one canonical form only, as Go takes them.
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.hashes import SHA224, SHA256, SHA384, SHA512, HashAlgorithm
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_der_public_key,
+)
+
+from pipeline.errors import EvaluationError, clip
+
+PublicKey = ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey | rsa.RSAPublicKey
+
+_PEM = re.compile(r"-----BEGIN ((?:RSA )?PUBLIC KEY)-----(.*?)-----END \1-----", re.DOTALL)
+_CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
+_RSA_BITS = range(2048, 8193)
+"""Fewer are forgeable; more cost too much of everybody's time."""
+_MOST_KEYS = 16
+_HASHES: Mapping[str, HashAlgorithm] = {
+    "sha224": SHA224(),
+    "sha256": SHA256(),
+    "sha384": SHA384(),
+    "sha512": SHA512(),
+}
+
+
+class UnusableKeyError(EvaluationError):
+    """The text of a key holds none that can be used; the message says why."""
+
+
+@lru_cache(maxsize=256)
+def load_keys(text: str) -> tuple[PublicKey, ...]:
+    """The public keys of a PEM text. Raises UnusableKeyError."""
+    found = tuple(_load(match[1], match[2]) for match in _PEM.finditer(text))
+    if not 0 < len(found) <= _MOST_KEYS:
+        raise UnusableKeyError(f"expected 1 to {_MOST_KEYS} public keys in PEM, got {len(found)}")
+    return found
+
+
+def is_signed(keys: tuple[PublicKey, ...], algorithm: str, signature: bytes, message: bytes) -> bool:
+    """Whether a signature of a message is by one of these keys. `algorithm`: such as `sha256`."""
+    return any(_is_by(key, _HASHES[algorithm], signature, message) for key in keys)
+
+
+def decode(text: str) -> bytes | None:
+    """Base64 in its canonical form; None where it is not."""
+    try:
+        found = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return found if base64.b64encode(found).decode() == text else None
+
+
+def _load(label: str, body: str) -> PublicKey:
+    try:
+        der = base64.b64decode("".join(body.split()), validate=True)
+        key = load_der_public_key(der)
+    except (binascii.Error, ValueError, UnsupportedAlgorithm) as error:
+        raise UnusableKeyError(f"the public key cannot be read: {clip(str(error), 100)}") from error
+    if not isinstance(key, PublicKey):
+        raise UnusableKeyError("expected a key of ECDSA, RSA or Ed25519, got one of another kind")
+    if isinstance(key, ec.EllipticCurvePublicKey) and not isinstance(key.curve, _CURVES):
+        raise UnusableKeyError(f"expected a key on P-256, P-384 or P-521, got {key.curve.name}")
+    if isinstance(key, rsa.RSAPublicKey) and key.key_size not in _RSA_BITS:
+        raise UnusableKeyError(f"expected an RSA key of 2048 to 8192 bits, got {key.key_size}")
+    form = PublicFormat.PKCS1 if label.startswith("RSA") else PublicFormat.SubjectPublicKeyInfo
+    if key.public_bytes(Encoding.DER, form) != der:
+        raise UnusableKeyError("the public key is not in its canonical form")
+    return key
+
+
+def _is_by(key: PublicKey, algorithm: HashAlgorithm, signature: bytes, message: bytes) -> bool:
+    try:
+        match key:
+            case ec.EllipticCurvePublicKey():
+                key.verify(signature, message, ec.ECDSA(algorithm))
+            case rsa.RSAPublicKey():
+                key.verify(signature, message, padding.PKCS1v15(), algorithm)
+            case _:
+                key.verify(signature, message)
+    except InvalidSignature:
+        return False
+    return True

@@ -1,0 +1,143 @@
+"""Images signed by cosign, in a real registry, verified by Tocsin.
+
+Not covered: RSA and Ed25519 keys made by cosign, keyless signatures, attestations.
+"""
+
+import base64
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evaluator.images.credentials import DockerConfig
+from evaluator.images.opening import Images
+from evaluator.images.signature_keys import UnusableKeyError, is_signed, load_keys
+from evaluator.policies.model import Key, KeyRef
+from evaluator.policies.signatures import Signed, Unsigned, Unverified, Verification
+from tests.images import config, image, push
+from tests.integration.images.conftest import image_settings
+from tests.registry import RunningRegistry
+from tests.services import cosign
+
+MESSAGE = b"what was signed"
+
+
+class Cosign:
+    """cosign with a key pair of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir()
+        self.folder = folder
+        self._run("generate-key-pair")
+        self.public_key = (folder / "cosign.pub").read_text()
+
+    def sign(self, name: str, *more: str, **environment: str) -> None:
+        flags = ("--key", "cosign.key", "--tlog-upload=false", "--allow-http-registry", "-y")
+        self._run("sign", *flags, *more, name, **environment)
+
+    def _run(self, *arguments: str, **environment: str) -> None:
+        own = {"COSIGN_PASSWORD": "", "HOME": str(self.folder), "PATH": os.environ["PATH"]}
+        subprocess.run(
+            [str(cosign()), *arguments],
+            cwd=self.folder,
+            env=own | environment,
+            check=True,
+            capture_output=True,
+        )
+
+
+@pytest.fixture(scope="module")
+def ours(tmp_path_factory: pytest.TempPathFactory) -> Cosign:
+    return Cosign(tmp_path_factory.mktemp("cosign") / "ours")
+
+
+def authority(text: str, algorithm: str = "sha256") -> Key:
+    return Key("ours", "spec.authorities[0].key", KeyRef(data=text, hash_algorithm=algorithm))
+
+
+async def verify(folder: Path, host: str, name: str, key: Key, digest: str = "") -> Verification:
+    settings = image_settings(folder, host)
+    async with Images.start(settings) as images:
+        return await images.signatures.verify((name, digest), key, DockerConfig(settings.docker_config, 1.0))
+
+
+async def test_a_signature_under_the_tag_of_the_digest_verifies(
+    registry: RunningRegistry, ours: Cosign, tmp_path: Path
+) -> None:
+    digest = push(registry.host, "signed/web", "1", image())
+    name = f"{registry.host}/signed/web"
+    ours.sign(f"{name}@{digest}")
+    by_tag = await verify(tmp_path, registry.host, f"{name}:1", authority(ours.public_key))
+    assert isinstance(by_tag, Signed)
+    by_digest = await verify(tmp_path, registry.host, f"{name}@{digest}", authority(ours.public_key))
+    assert by_digest == by_tag
+
+
+async def test_a_signature_that_refers_to_the_image_verifies(
+    registry: RunningRegistry, ours: Cosign, tmp_path: Path
+) -> None:
+    digest = push(registry.host, "signed/referred", "1", image(config(user="7")))
+    name = f"{registry.host}/signed/referred@{digest}"
+    ours.sign(name, "--registry-referrers-mode=oci-1-1", COSIGN_EXPERIMENTAL="1")
+    found = await verify(tmp_path, registry.host, name, authority(ours.public_key))
+    assert isinstance(found, Signed)
+
+
+async def test_no_signature_another_key_and_another_image_are_not_signed(
+    registry: RunningRegistry, ours: Cosign, tmp_path: Path
+) -> None:
+    host, name = registry.host, f"{registry.host}/signed/one"
+    signed = push(host, "signed/one", "1", image(config(user="1")))
+    bare = push(host, "signed/one", "2", image(config(user="2")))
+    ours.sign(f"{name}@{signed}")
+    unsigned = await verify(tmp_path, host, f"{name}:2", authority(ours.public_key))
+    assert unsigned == Unsigned(f"no signature of {name}@{bare}")
+    theirs = Cosign(tmp_path / "theirs")
+    other = await verify(tmp_path, host, f"{name}:1", authority(theirs.public_key))
+    assert other == Unsigned(f"no signature of {name}@{signed} is by this key (1 looked at)")
+
+
+async def test_a_registry_that_is_not_there_leaves_it_unknown(ours: Cosign, tmp_path: Path) -> None:
+    found = await verify(tmp_path, "127.0.0.1:1", "127.0.0.1:1/app:1", authority(ours.public_key))
+    assert isinstance(found, Unverified)
+
+
+_EC, _ED, _RSA = (
+    ec.generate_private_key(ec.SECP256R1()),
+    ed25519.Ed25519PrivateKey.generate(),
+    rsa.generate_private_key(public_exponent=65537, key_size=2048),
+)
+_SIGNED = (
+    (_EC, _EC.sign(MESSAGE, ec.ECDSA(SHA256()))),
+    (_ED, _ED.sign(MESSAGE)),
+    (_RSA, _RSA.sign(MESSAGE, padding.PKCS1v15(), SHA256())),
+)
+
+
+def pem(der: bytes) -> str:
+    return f"-----BEGIN PUBLIC KEY-----\n{base64.b64encode(der).decode()}\n-----END PUBLIC KEY-----\n"
+
+
+def verifies(der: bytes, signature: bytes, message: bytes) -> bool:
+    try:
+        return is_signed(load_keys(pem(der)), "sha256", signature, message)
+    except UnusableKeyError:
+        return False
+
+
+@given(st.integers(0, 2), st.integers(0, 2), st.integers(0), st.integers(1, 255))
+def test_every_change_of_one_byte_of_message_signature_or_key_is_refused(
+    which: int, part: int, place: int, change: int
+) -> None:
+    private, signature = _SIGNED[which]
+    der = private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    assert verifies(der, signature, MESSAGE)
+    parts = [bytearray(der), bytearray(signature), bytearray(MESSAGE)]
+    parts[part][place % len(parts[part])] ^= change
+    assert not verifies(*map(bytes, parts))
