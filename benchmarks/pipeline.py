@@ -28,10 +28,10 @@ from tests.postgres import Server
 from tests.services import kafka
 
 EVALUATORS = (1, 2, 4)
-RESOURCES = 3_000
-CHANGES = 12_000
+RESOURCES = 2_000
+CHANGES = 6_000
 POLICIES = 10
-SECONDS = 15
+SECONDS = 10
 """At each rate."""
 SHARES = (0.1, 0.5)
 MANY = 50_000

@@ -102,7 +102,10 @@ class Transactions:
                 work.close()
             raise PartitionLostError(self._lost)
         try:
-            return await work
-        except _FAILURES as error:
-            self._lost = f"{self._source.topic}/{self._source.partition}: {reason(error)}"
+            async with asyncio.timeout(self._settings.session_timeout):
+                return await work
+        except (*_FAILURES, TimeoutError) as error:
+            # the client may wait for ever after a broker has restarted; the transaction is over by now
+            why = "no answer in time" if isinstance(error, TimeoutError) else reason(error)
+            self._lost = f"{self._source.topic}/{self._source.partition}: {why}"
             raise PartitionLostError(self._lost) from error

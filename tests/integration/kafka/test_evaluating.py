@@ -4,6 +4,7 @@ Processes that are killed: tests/e2e/test_services.py. Long series of faults: te
 """
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -37,6 +38,7 @@ from pipeline.kafka.transactions import Transactions
 from pipeline.kafka.wire import Message, encode
 from pipeline.settings import EvaluatorSettings, KafkaSettings, load_settings
 from tests.e2e.command import NOT_PRIVILEGED, pod, policy
+from tests.kafka.broker import Broker
 
 pytestmark = pytest.mark.xdist_group("kafka")
 
@@ -193,6 +195,25 @@ async def test_a_transaction_that_the_client_has_given_up_loses_the_partition(
         with pytest.raises(PartitionLostError, match="not in transaction"):
             await transactions.send([encode(_pod("zombie", privileged=True))])
     finally:
+        await transactions.close()
+
+
+async def test_a_commit_that_is_not_answered_loses_the_partition(
+    settings: KafkaSettings, broker: Broker
+) -> None:
+    await topics.create(settings)
+    place = TopicPartition(topics.topic_name(settings, Topic.RESOURCES), 0)
+    transactions = Transactions(replace(settings, session_timeout=2.0), "evaluator", place)
+    assert broker.process is not None
+    try:
+        await transactions.start()
+        await transactions.send([encode(_pod("silent", privileged=True))])
+        await asyncio.wait(transactions._sent)
+        broker.process.send_signal(signal.SIGSTOP)
+        with pytest.raises(PartitionLostError, match="no answer in time"):
+            await transactions.commit(1)
+    finally:
+        broker.process.send_signal(signal.SIGCONT)
         await transactions.close()
 
 
