@@ -18,12 +18,17 @@ from hypothesis import strategies as st
 from evaluator.images.credentials import DockerConfig
 from evaluator.images.opening import Images
 from evaluator.images.signature_keys import UnusableKeyError, is_signed, load_keys
+from evaluator.images.signature_texts import plain_candidate
 from evaluator.policies.model import Key, KeyRef
 from evaluator.policies.signatures import Signed, Unsigned, Unverified, Verification
+from pipeline.bus import Record
+from pipeline.events import Event, EventType, Outcome, PolicyApplied, Topic, policy_key, source_of
 from tests.images import config, image, push
 from tests.integration.images.conftest import image_settings
+from tests.integration.images.test_verdicts import CLUSTER, NOW, running
 from tests.registry import RunningRegistry
 from tests.services import cosign
+from tests.unit.evaluator.policy_objects import policy_object
 
 MESSAGE = b"what was signed"
 
@@ -108,6 +113,34 @@ async def test_a_registry_that_is_not_there_leaves_it_unknown(ours: Cosign, tmp_
     assert isinstance(found, Unverified)
 
 
+async def test_a_policy_sees_the_signatures_and_one_image_has_one_verdict(
+    registry: RunningRegistry, ours: Cosign, tmp_path: Path
+) -> None:
+    name = f"{registry.host}/signed/judged"
+    ours.sign(f"{name}@{push(registry.host, 'signed/judged', '1', image(config(user='11')))}")
+    push(registry.host, "signed/judged", "2", image(config(user="12")))
+    text = "package sigstore\nisCompliant { count(input.authorityMatches.ours.signatures) == 1 }"
+    authorities = [{"name": "ours", "key": {"data": ours.public_key}}]
+    body = policy_object(authorities=authorities, policy={"type": "rego", "data": text})
+    policy = PolicyApplied(cluster=CLUSTER, name="signed", digest="1", object=body)
+    event = Event(
+        type=EventType.POLICY_APPLIED,
+        source=source_of(CLUSTER),
+        id="1",
+        time=NOW,
+        subject="s",
+        key=policy_key(CLUSTER, "signed"),
+        data=policy,
+    )
+    async with running(tmp_path, registry) as cluster:
+        await cluster.bus.publish([Record(Topic.POLICIES, policy_key(CLUSTER, "signed"), event)])
+        await cluster.pod("a", f"{name}:1", f"{name}:2")
+        signed, bare = await cluster.settled(f"a/signed/{name}:1", f"a/signed/{name}:2")
+    assert (signed.outcome, signed.message) == (Outcome.PASS, "")
+    assert bare.outcome is Outcome.FAIL
+    assert bare.message.startswith(f"ours: no signature of {name}@sha256:")
+
+
 _EC, _ED, _RSA = (
     ec.generate_private_key(ec.SECP256R1()),
     ed25519.Ed25519PrivateKey.generate(),
@@ -141,3 +174,15 @@ def test_every_change_of_one_byte_of_message_signature_or_key_is_refused(
     parts = [bytearray(der), bytearray(signature), bytearray(MESSAGE)]
     parts[part][place % len(parts[part])] ^= change
     assert not verifies(*map(bytes, parts))
+
+
+@given(st.integers(0, 70), st.characters(codec="ascii"))
+def test_every_change_of_one_character_of_the_digest_is_refused(place: int, other: str) -> None:
+    digest = "sha256:" + "0123456789abcdef" * 4
+    changed = digest[:place] + other + digest[place + 1 :]
+    payload = (
+        '{"critical": {"identity": {"docker-reference": "r/a"}, "image": {"docker-manifest-digest": "%s"},'
+        ' "type": "cosign container image signature"}, "optional": null}'
+    )
+    signed = plain_candidate((payload % digest).encode(), "", changed)
+    assert signed.is_about_it is (changed == digest)
