@@ -124,7 +124,8 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc] # the base ha
 
     async def _lane(self, number: int) -> None:
         """One partition, as long as it is here."""
-        while True:
+        lane = asyncio.current_task()
+        while self._lanes.get(number) is lane:  # a task group that has an error forgets a cancellation
             try:
                 await self._claimed_until_lost(number)
             except* (PartitionLostError, LogAwayError) as errors:
