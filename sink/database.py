@@ -104,18 +104,28 @@ def translated(url: URL) -> Iterator[None]:
         yield
     except (SQLAlchemyError, sqlite3.Error, OSError) as error:
         cause = getattr(error, "orig", None) or error
-        kind = StoreBusyError if any(sign in str(cause) for sign in _BUSY) else StoreError
+        kind = StoreBusyError if _is_busy(cause) else StoreError
         raise kind(f"database {shown(url)}: {_reason(cause)}") from error
 
 
-_BUSY = ("locked", "lock timeout", "deadlock detected")
+_BUSY_STATES = {
+    "40001": "written by another session at the same time",  # serialization_failure
+    "40P01": "two sessions waited for each other",  # deadlock_detected
+    "55P03": "locked by another session; is a migration or a backup going on?",  # lock_not_available
+}
+"""PostgreSQL's codes of what may be over in a moment, whatever language the server speaks."""
+
+
+def _is_busy(cause: BaseException) -> bool:
+    return getattr(cause, "sqlstate", None) in _BUSY_STATES or "locked" in str(cause)
 
 
 def _reason(cause: BaseException) -> str:
+    if told := _BUSY_STATES.get(getattr(cause, "sqlstate", None) or ""):
+        return told
     said = str(cause)
     for sign, reason in (
         ("locked", "locked by another process; is another tocsin writing to it?"),
-        ("lock timeout", "locked by another session; is a migration or a backup going on?"),
         (
             "statement timeout",
             "took too long: ask for less, or raise TOCSIN_DB_STATEMENT_TIMEOUT",

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Self, TypeVar
 
 import msgspec
-from sqlalchemy import ColumnElement, Table, and_, delete, exists, or_, select, update
+from sqlalchemy import ColumnElement, Table, and_, delete, exists, func, or_, select, update
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -43,6 +43,8 @@ K = TypeVar("K")
 _verdict = msgspec.json.Decoder(Verdict)
 Positions = Mapping[tuple[Topic, int], int]
 _SPAN = [column for column in violations.c if column.computed is None]
+_POLICIES_LOCK = 0x746F6373_696E0001
+"""Key of PostgreSQL's advisory lock for writers of policies; migrations have another."""
 _TOMBSTONED = {Topic.RESOURCES: resources, Topic.POLICIES: policies}
 
 
@@ -77,6 +79,7 @@ class Store:
                 for record in delivery.records
                 if record.offset >= written.get((record.topic, record.partition), -1)
             ]
+            await _lock_policies(connection, records)
             await _write_resources(connection, records)
             await _write_policies(connection, records)
             await _write_verdicts(connection, records, self.clock())
@@ -173,6 +176,22 @@ async def _lock_offsets(connection: AsyncConnection, positions: Positions, log_i
     )
     query = select(offsets.c.topic).where(mine).order_by(offsets.c.topic, offsets.c.partition)
     await connection.execute(query.with_for_update())
+
+
+async def _lock_policies(connection: AsyncConnection, records: Iterable[Record]) -> None:
+    """On a server: two sinks that write policies do so one after the other.
+
+    Every other row is written by whoever has its partition; a policy's is written from two
+    topics, and in an order of their own they would wait for each other in a circle.
+    """
+    if connection.dialect.name == "postgresql" and any(map(_is_of_policy, records)):
+        await connection.execute(select(func.pg_advisory_xact_lock(_POLICIES_LOCK)))
+
+
+def _is_of_policy(record: Record) -> bool:
+    return record.topic is Topic.POLICIES or (
+        record.event is not None and isinstance(record.event.data, PolicyChecked)
+    )
 
 
 def _offset_rows(positions: Positions, written: Positions, log_id: str) -> list[rows.Row]:

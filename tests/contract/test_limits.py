@@ -6,8 +6,9 @@ Not covered: a SQLite file that is locked (`test_store`).
 import asyncio
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text, update
 from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 import migrations
 from pipeline.errors import StoreBusyError, StoreError
@@ -15,7 +16,8 @@ from pipeline.settings import DatabaseLimits
 from sink import schema
 from sink.database import connect, parse_url, translated
 from sink.store import Store
-from tests.contract.test_store import delivery, resource
+from sink.tables import policies
+from tests.contract.test_store import applied, checked, delivery, resource
 from tests.e2e.command import TOCSIN
 
 SHORT = DatabaseLimits(lock_timeout=0.1, statement_timeout=0.2)
@@ -60,3 +62,54 @@ async def test_upgrades_at_the_same_time_wait_for_each_other(database: str) -> N
     assert [each.returncode for each in running] == [0, 0, 0], said
     async with connect(parse_url(database), writes=False) as engine:
         assert await schema.current(engine) == migrations.HEAD
+
+
+async def test_two_sinks_write_the_same_policies_from_two_topics_at_once(server: str) -> None:
+    names = [f"p{number:02}" for number in range(40)]
+    url = parse_url(server)
+    async with connect(url, writes=True) as first, connect(url, writes=True) as second:
+        await schema.upgrade(first)
+        one, other = Store(first), Store(second)
+        for turn in range(0, 400, 40):
+            both = (
+                one.apply(delivery([applied(name) for name in names], turn), "log"),
+                other.apply(delivery([checked(name) for name in reversed(names)], turn), "log"),
+            )
+            await asyncio.gather(*both)  # a deadlock would be an error here: nothing is tried again
+    async with connect(url, writes=False) as engine, engine.connect() as connection:
+        found = await connection.execute(select(policies.c.name, policies.c.file, policies.c.mode))
+        assert sorted(map(tuple, found)) == [(name, "p.yaml", "enforce") for name in names]
+
+
+async def _touch(connection: AsyncConnection, name: str) -> None:
+    with translated(connection.engine.url):
+        await connection.execute(update(policies).where(policies.c.name == name).values(file=name))
+
+
+async def test_sessions_that_wait_for_each_other_are_busy_and_may_try_again(server: str) -> None:
+    async with connect(parse_url(server), writes=True) as engine:
+        await schema.upgrade(engine)
+        await Store(engine).apply(delivery([applied("a"), applied("b")]), "log")
+        began = asyncio.Barrier(2)
+
+        async def both(first: str, second: str) -> None:
+            async with engine.begin() as connection:
+                await _touch(connection, first)
+                await began.wait()
+                await _touch(connection, second)
+
+        ended = await asyncio.gather(both("a", "b"), both("b", "a"), return_exceptions=True)
+    assert [type(each) for each in ended if each is not None] == [StoreBusyError]
+
+
+async def test_a_transaction_that_another_overtook_is_busy_and_may_try_again(server: str) -> None:
+    async with connect(parse_url(server), writes=True) as engine:
+        await schema.upgrade(engine)
+        await Store(engine).apply(delivery([applied("a")]), "log")
+        async with engine.connect() as late:
+            await late.execution_options(isolation_level="REPEATABLE READ")
+            await late.execute(select(policies.c.name))
+            async with engine.begin() as early:
+                await _touch(early, "a")
+            with pytest.raises(StoreBusyError, match="another session at the same time"):
+                await _touch(late, "a")
