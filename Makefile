@@ -9,7 +9,7 @@ SUITE ?= watcher
 SEED ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint bench faults services lock schemas clean
+.PHONY: demo test lint bench faults up down services lock schemas clean
 
 demo: $(READY) ## audit a small shop, look at what it finds
 	@$(BIN)/python -m examples.demo
@@ -28,6 +28,12 @@ bench: $(READY) ## BENCH=scan: measure, print a table, write it under benchmarks
 
 faults: $(READY) ## SUITE=watcher|pipeline SEED=n: break things; 0 only when nothing was lost or doubled
 	$(BIN)/python -m tests.faults.$(SUITE) $(if $(SEED),--seed $(SEED))
+
+up: $(READY) ## the whole pipeline as processes on this machine, as compose.yaml describes it
+	@$(BIN)/python -m tests.up up
+
+down: $(READY) ## end what `make up` started
+	@$(BIN)/python -m tests.up down
 
 services: $(READY) ## fetch and build the real services that tests run against
 	$(BIN)/python -m tests.services

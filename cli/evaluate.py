@@ -6,10 +6,13 @@ from collections.abc import Callable
 from cli.services import serve
 from cli.telemetry import Telemetry
 from cli.wire import now
+from evaluator.app import GROUP
 from evaluator.images.on_demand import ImagesOnDemand
 from evaluator.rego.engines import Engines
 from evaluator.service import PartitionedEvaluator
+from pipeline.bus import Consumer, Publisher
 from pipeline.errors import ExitCode
+from pipeline.kafka.claim import Claim
 from pipeline.settings import load_settings
 from pipeline.settings_types import EngineChoice
 
@@ -21,7 +24,12 @@ async def evaluate(*, kafka: str | None, engine: EngineChoice | None) -> ExitCod
     async with Engines.start(settings.evaluator) as engines, ImagesOnDemand(settings.images) as images:
 
         async def work(stop: asyncio.Event, going: Callable[[], None], telemetry: Telemetry) -> None:
-            service = PartitionedEvaluator(settings.evaluator, log, telemetry.rego(engines), now, images)
+            def watched(claim: Claim) -> tuple[Consumer, Publisher]:
+                return telemetry.consumer(claim, GROUP, is_last=False), telemetry.publisher(claim)
+
+            rego = telemetry.rego(engines)
+            service = PartitionedEvaluator(settings.evaluator, log, rego, now, images, watched)
+            telemetry.measure_evaluator(engines, service.memo, service.library.loaded)
             await service.run(stop, going)
 
         return await serve("evaluate", f"evaluating what is on {log.bootstrap}", work, settings)

@@ -19,7 +19,7 @@ async def sink(*, kafka: str | None, db: str | None) -> ExitCode:
     settings = load_settings(kafka_bootstrap=kafka, db=db)
     log = settings.kafka
 
-    async def work(stop: asyncio.Event, going: Callable[[], None], _: Telemetry) -> None:
+    async def work(stop: asyncio.Event, going: Callable[[], None], telemetry: Telemetry) -> None:
         async with AsyncExitStack() as stack:
             store = await store_for(settings, stack)
             bus = await stack.enter_async_context(KafkaBus.connect(log))
@@ -27,7 +27,9 @@ async def sink(*, kafka: str | None, db: str | None) -> ExitCode:
                 bus.consume(GROUP, TOPICS, lambda _: store.positions(bus.log_id))
             )
             going()
-            await run_sink_until(stop, consumer, store, bus.log_id)
+            telemetry.lag(GROUP, lambda: consumer.lag)
+            watched = telemetry.consumer(consumer, GROUP, is_last=True)
+            await run_sink_until(stop, watched, store, bus.log_id)
 
     doing = f"writing from {log.bootstrap} to {shown(parse_url(settings.db))}"
     return await serve("sink", doing, work, settings)

@@ -1,25 +1,26 @@
 """What a long-running command tells of itself: health, metrics, logs. Part of the composition root."""
 
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
 from cli.talk import say
-from evaluator.app import Evaluator
+from evaluator.loading import LoadedPolicy
 from evaluator.observed import ObservedRego
 from evaluator.observed import measure as measure_evaluator
 from evaluator.rego.engines import Engines
+from evaluator.rego.memo import Memo
 from evaluator.rego.questions import Rego
-from evaluator.state import State
-from pipeline.bus import Bus
+from pipeline.bus import Bus, Consumer, Publisher
 from pipeline.errors import UsageError
+from pipeline.events import Topic
 from pipeline.settings import Settings
 from pipeline.settings_types import LogFormat
 from pipeline.telemetry import catalogue, logs
 from pipeline.telemetry.health import Health
 from pipeline.telemetry.metrics import Metrics
-from pipeline.telemetry.observed import ObservedBus, Tracer
+from pipeline.telemetry.observed import ObservedBus, ObservedConsumer, ObservedPublisher, Tracer, now
 from pipeline.telemetry.server import serving
 from watcher.cluster.api import ApiServer
 from watcher.cluster.counts import Counts
@@ -46,13 +47,32 @@ class Telemetry:
         """The bus, watched."""
         return ObservedBus(bus, self.metrics, narrates=self.narrates, tracer=self.tracer)
 
+    def publisher(self, publisher: Publisher) -> Publisher:
+        """A writing side, watched."""
+        return ObservedPublisher(publisher, self.metrics, self.narrates, self.tracer)
+
+    def consumer(self, consumer: Consumer, group: str, *, is_last: bool) -> Consumer:
+        """A reading side, watched. `is_last`: nothing is published that continues its traces."""
+        return ObservedConsumer(consumer, group, self.metrics, now, self.tracer, is_last=is_last)
+
+    def lag(self, group: str, reading: Callable[[], Mapping[tuple[Topic, int], int]]) -> None:
+        """How far a group's member is behind, by topic and partition."""
+        self.metrics.read(
+            catalogue.LAG,
+            lambda: {
+                (group, topic.value, str(number)): behind for (topic, number), behind in reading().items()
+            },
+        )
+
     def rego(self, rego: Rego) -> Rego:
         """The engines, watched."""
         return ObservedRego(rego, self.metrics)
 
-    def measure_evaluator(self, engines: Engines, evaluator: Evaluator, state: State) -> None:
+    def measure_evaluator(
+        self, engines: Engines, memo: Memo, policies: Callable[[], Iterable[LoadedPolicy]]
+    ) -> None:
         """Have metrics read what an evaluator counts."""
-        measure_evaluator(self.metrics, engines, evaluator, state)
+        measure_evaluator(self.metrics, engines, memo, policies)
 
     def measure_watcher(self, counts: Counts, api: ApiServer) -> None:
         """Have metrics read what the watcher of a cluster counts."""

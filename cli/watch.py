@@ -24,7 +24,8 @@ async def watch(
     log = settings.kafka
 
     async def work(stop: asyncio.Event, going: Callable[[], None], telemetry: Telemetry) -> None:
-        async with KafkaBus.connect(log) as bus:
+        async with KafkaBus.connect(log) as kafka_bus:
+            bus = telemetry.bus(kafka_bus)
 
             async def follow() -> None:
                 earlier = await _earlier(log, settings.cluster)

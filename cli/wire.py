@@ -120,7 +120,7 @@ class Embedded:
             images = await stack.enter_async_context(ImagesOnDemand(settings.images, objects))
             evaluator = Evaluator(evaluation, rego, state, now, images)
             if telemetry is not None:
-                telemetry.measure_evaluator(engines, evaluator, state)
+                telemetry.measure_evaluator(engines, evaluator.memo, state.policies.values)
             consumer = await stack.enter_async_context(bus.consume(EVALUATOR_GROUP, EVALUATOR_TOPICS))
             embedded.parts["evaluator"] = lambda _: evaluator.run(consumer, bus)
             if store is not None:

@@ -31,6 +31,10 @@ class Library:
             self._known[key] = (applied, loaded)
             return loaded
 
+    def loaded(self) -> list[LoadedPolicy]:
+        """The valid ones there are now."""
+        return [found for _, (found, _) in self._known.values() if found is not None]
+
     def forget(self, key: str) -> None:
         """A policy is gone."""
         self._known.pop(key, None)

@@ -2,14 +2,14 @@
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from evaluator.app import Evaluator
+from evaluator.loading import LoadedPolicy
 from evaluator.rego.engine import EngineName, Undefined, Value
 from evaluator.rego.engines import Engines
+from evaluator.rego.memo import Memo
 from evaluator.rego.questions import Answer, Module, Question, Rego
-from evaluator.state import State
 from pipeline.telemetry import catalogue
 from pipeline.telemetry.metrics import Metrics
 
@@ -50,17 +50,18 @@ def _outcome(answer: Answer) -> str:
             return "failed"
 
 
-def measure(metrics: Metrics, engines: Engines, evaluator: Evaluator, state: State) -> None:
-    """Have metrics read what engines, memo and state count anyway."""
-    memo = evaluator.memo
+def measure(
+    metrics: Metrics, engines: Engines, memo: Memo, policies: Callable[[], Iterable[LoadedPolicy]]
+) -> None:
+    """Have metrics read what engines and memo count anyway. `policies`: those there are now."""
     metrics.read(catalogue.WORKER_RESTARTS, lambda: {(): engines.restarts})
     metrics.read(catalogue.QUARANTINED, lambda: {(): engines.quarantined()})
     metrics.read(catalogue.MEMO_HITS, lambda: {(): memo.hits})
     metrics.read(catalogue.MEMO_MISSES, lambda: {(): memo.misses})
     metrics.read(catalogue.DISTRUSTED, lambda: {(): len(memo.distrusted)})
-    metrics.read(catalogue.POLICIES, lambda: _policies(state))
+    metrics.read(catalogue.POLICIES, lambda: _states(policies()))
 
 
-def _policies(state: State) -> dict[tuple[str, ...], float]:
-    broken = sum(bool(loaded.problem) for loaded in state.policies.values())
-    return {("working",): len(state.policies) - broken, ("broken",): broken}
+def _states(policies: Iterable[LoadedPolicy]) -> dict[tuple[str, ...], float]:
+    broken = [bool(loaded.problem) for loaded in policies]
+    return {("working",): broken.count(False), ("broken",): broken.count(True)}

@@ -15,7 +15,7 @@ from evaluator.library import Library
 from evaluator.rego.memo import Memo
 from evaluator.rego.questions import Rego
 from evaluator.state import State
-from pipeline.bus import Delivery, Record
+from pipeline.bus import Consumer, Delivery, Publisher, Record
 from pipeline.events import PolicyApplied, ResourceApplied, Topic, Verdict
 from pipeline.kafka.assignment import Assignment
 from pipeline.kafka.broadcast import Broadcast
@@ -34,12 +34,14 @@ class PartitionedEvaluator:
         rego: Rego,
         clock: Callable[[], datetime],
         images: KnowsImages | None = None,
+        watched: Callable[[Claim], tuple[Consumer, Publisher]] = lambda claim: (claim, claim),
     ) -> None:
         self._settings = settings
         self._kafka = kafka
         self._rego = rego
-        self._memo = Memo(rego)
-        self._library = Library(rego, settings)
+        self.memo = Memo(rego)
+        self._watched = watched
+        self.library = Library(rego, settings)
         self._clock = clock
         self._images = images
 
@@ -63,13 +65,14 @@ class PartitionedEvaluator:
             state,
             self._clock,
             self._images,
-            memo=self._memo,
-            library=self._library,
+            memo=self.memo,
+            library=self.library,
         )
+        consumer, publisher = self._watched(claim)
         applied = [record.event.data for record in policies if record.event]
-        await evaluator.catch_up([data for data in applied if isinstance(data, PolicyApplied)], claim)
+        await evaluator.catch_up([data for data in applied if isinstance(data, PolicyApplied)], publisher)
         await claim.acknowledge(Delivery((), {}))
-        await evaluator.run(claim, claim)
+        await evaluator.run(consumer, publisher)
 
 
 def remember(state: State, record: Record) -> None:

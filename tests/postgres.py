@@ -63,12 +63,21 @@ class Server:
 
     def crash(self) -> None:
         """End at once, as by a power cut: what was not committed is lost."""
-        self._run("pg_ctl", "stop", "-m", "immediate", "-D", self.folder / "data")
+        self.stop("immediate")
 
-    def make(self) -> None:
-        """Make an empty cluster of databases."""
+    def stop(self, mode: str = "fast") -> None:
+        """End in one of `pg_ctl`'s modes."""
+        self._run("pg_ctl", "stop", "-m", mode, "-D", self.folder / "data")
+
+    @property
+    def pid(self) -> int:
+        """Of the server, while it runs."""
+        return int((self.folder / "data" / "postmaster.pid").read_text(encoding="utf-8").split()[0])
+
+    def make(self, *authentication: str) -> None:
+        """Make an empty cluster of databases, by default one that trusts whoever reaches it."""
         data = ("-D", self.folder / "data", "-U", "tocsin")
-        self._run("initdb", *data, "--auth=trust", "-E", "UTF8", "--no-sync")
+        self._run("initdb", *data, "-E", "UTF8", "--no-sync", *(authentication or ("--auth=trust",)))
 
     def _run(self, program: str, *arguments: str | Path) -> None:
         subprocess.run(
@@ -108,6 +117,30 @@ def server() -> Iterator[str]:
         return
     with own() as started:
         yield started.url
+
+
+def started_in(folder: Path, options: str) -> Server:
+    """A server that outlives this process, user and password `tocsin`. Raises FileNotFoundError."""
+    programs = _programs()
+    if programs is None:
+        raise FileNotFoundError("PostgreSQL is not here: install its package")
+    server = Server(programs, folder, _other_user(), options)
+    if server.user:
+        shutil.chown(folder, server.user)
+    secret = folder / "password"
+    secret.write_text("tocsin", encoding="utf-8")
+    secret.chmod(0o644)  # read by initdb only, as another user
+    server.make("--auth-host=scram-sha-256", "--auth-local=trust", f"--pwfile={secret}")
+    secret.unlink()
+    server.start()
+    return server
+
+
+def stop_in(folder: Path) -> None:
+    """End the server of a folder, when what its clients do is done."""
+    programs = _programs()
+    if programs is not None and (folder / "data" / "postmaster.pid").exists():
+        Server(programs, folder, _other_user()).stop()
 
 
 @contextmanager

@@ -129,6 +129,7 @@ class GroupConsumer:
         self._sealed = sealed
         self._dead_letters = dead_letters
         self._starts = starts
+        self._received: dict[tuple[Topic, int], int] = {}
         self._listener = Listener(consumer)
         self.share = DeadLetterShare(settings.deadletter_share)
         consumer.subscribe(list(self._topics), listener=self._listener)
@@ -137,6 +138,15 @@ class GroupConsumer:
     def assigned(self) -> list[tuple[Topic, int]]:
         """The partitions that are this member's now."""
         return [self._place(partition) for partition in self._consumer.assignment()]
+
+    @property
+    def lag(self) -> dict[tuple[Topic, int], int]:
+        """How many offsets there are behind what was received, of partitions that were read from."""
+        return {
+            place: max(end - position, 0)
+            for place, position in self._received.items()
+            if (end := self._consumer.last_stable_offset(self._partition(place))) is not None
+        }
 
     async def receive(self, limit: int) -> Delivery:
         """See the port. Raises LogError."""
@@ -172,6 +182,8 @@ class GroupConsumer:
                     case bad:
                         unreadable.append(bad)
             positions[place] = messages[-1].offset + 1
+        self._received = {place: end for place, end in self._received.items() if place in set(self.assigned)}
+        self._received.update(positions)
         await self._bury(unreadable)
         self.share.good(len(records))
         if not records:  # an empty delivery would be the end of the log

@@ -79,7 +79,7 @@ LAG = Metric(
     "tocsin_consumer_lag_records",
     Kind.GAUGE,
     Stage.EVERY,
-    "Records on the log that this consumer has not taken yet; not given where the log is in the process.",
+    "Offsets on the log behind what this consumer has taken; the end of a transaction has one, too.",
     ("group", "topic", "partition"),
 )
 VERDICTS = Metric(

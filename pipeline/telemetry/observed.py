@@ -114,16 +114,17 @@ class ObservedConsumer:
         taken = self._taken.pop(id(delivery), None)
         if taken is not None:
             self._metrics.observe(catalogue.HANDLING, self._group, value=time.monotonic() - taken)
-        now = self._clock()
+        done = self._clock()
         for record in delivery.records:
             if record.event is not None and record.topic in _TIMED:
-                age = (now - observed_at(record.event)).total_seconds()
+                age = (done - observed_at(record.event)).total_seconds()
                 self._metrics.observe(catalogue.EVENT_LATENCY, self._group, record.topic.value, value=age)
         for topic, number in Counter(record.topic.value for record in delivery.records).items():
             self._metrics.count(catalogue.HANDLED, self._group, topic, by=number)
 
 
-def _now() -> datetime:
+def now() -> datetime:
+    """The wall's clock."""
     return datetime.now(UTC)
 
 
@@ -144,4 +145,4 @@ class ObservedBus(ObservedPublisher):
         """See the port."""
         async with self._bus.consume(group, topics) as consumer:
             is_last = Topic.VERDICTS in topics
-            yield ObservedConsumer(consumer, group, self.metrics, _now, self.tracer, is_last=is_last)
+            yield ObservedConsumer(consumer, group, self.metrics, now, self.tracer, is_last=is_last)

@@ -21,6 +21,16 @@ class Project:
     document: Mapping[str, Any]
 
     @property
+    def jobs(self) -> set[str]:
+        """Those that others wait for until they have ended well."""
+        return {
+            name
+            for service in self.services.values()
+            for name, wait in service.get("depends_on", {}).items()
+            if wait["condition"] == "service_completed_successfully"
+        }
+
+    @property
     def order(self) -> list[str]:
         """Each service after those it depends on."""
         graph = {name: service.get("depends_on", {}) for name, service in self.services.items()}

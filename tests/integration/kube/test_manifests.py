@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from pipeline.settings import Settings
 from tests.e2e.command import tocsin
 from tests.kube.cluster import Cluster
 
@@ -60,3 +61,11 @@ def test_each_that_goes_on_is_probed_where_it_listens(file: str) -> None:
         assert container["livenessProbe"]["httpGet"]["path"] == "/healthz"
         assert container["readinessProbe"]["httpGet"]["path"] == "/readyz"
         assert container["ports"] == [{"name": "http", "containerPort": 8080}]
+
+
+def test_the_environment_is_settings() -> None:
+    (config,) = [body for body in objects("services.yaml") if body["kind"] == "ConfigMap"]
+    names = set(config["data"])
+    for file in FILES:
+        names |= {each["name"] for _, container in containers(file) for each in container.get("env", [])}
+    assert {name.removeprefix("TOCSIN_").lower() for name in names} <= set(Settings.model_fields)

@@ -11,6 +11,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from pipeline.settings import Settings
 from tests.compose.project import load
 from tests.services import compose_schema
 
@@ -70,6 +71,12 @@ def test_each_waits_for_what_it_needs_in_a_way_that_can_come_true(name: str) -> 
         expected = "service_completed_successfully" if other in JOBS else "service_healthy"
         assert wait["condition"] == expected
         assert other in PROJECT.services
+
+
+@pytest.mark.parametrize("name", sorted(OURS))
+def test_the_environment_is_settings(name: str) -> None:
+    ours = {key for key in PROJECT.services[name]["environment"] if not key.startswith("OTEL_")}
+    assert {key.removeprefix("TOCSIN_").lower() for key in ours} <= set(Settings.model_fields)
 
 
 def test_services_write_no_folder_that_is_not_there_for_it() -> None:
