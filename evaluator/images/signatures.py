@@ -32,7 +32,8 @@ _REMEMBERED = 4096
 _MOST_SIGNATURES = 64
 """Of one image that are looked at; more are no way to make it signed."""
 _PAYLOAD_BYTES = 1 << 20
-_ARTIFACT = "application/vnd.dev.cosign.artifact.sig.v1+json"
+_MAY_BE = ("application/vnd.dev.cosign.artifact.sig.v1+json", "application/vnd.oci.empty.v1+json")
+"""cosign's own, and what go-containerregistry calls a bundle where a tag stands in for the API."""
 _BUNDLE = "application/vnd.dev.sigstore.bundle"
 
 _Question = tuple[Wanted, Key, Keychain]
@@ -107,7 +108,7 @@ class _Looking:
     async def referring(self) -> AsyncIterator[Candidate]:
         """What refers to this digest."""
         for each in await self._content.referrers(self._repository, self.digest, self._keychain):
-            if each.artifact_type == _ARTIFACT or each.artifact_type.startswith(_BUNDLE):
+            if each.artifact_type in _MAY_BE or each.artifact_type.startswith(_BUNDLE):
                 repository = self._repository
                 where = Reference(repository.registry, repository.repository, digest=each.digest)
                 async for found in self._in_manifest(where):

@@ -6,6 +6,7 @@ Not covered: RSA and Ed25519 keys made by cosign, keyless signatures, attestatio
 import base64
 import os
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from evaluator.images.credentials import DockerConfig
 from evaluator.images.opening import Images
 from evaluator.images.signature_keys import UnusableKeyError, is_signed, load_keys
 from evaluator.images.signature_texts import plain_candidate
-from evaluator.policies.model import Key, KeyRef
+from evaluator.policies.model import Key, KeyRef, Source
 from evaluator.policies.signatures import Signed, Unsigned, Unverified, Verification
 from pipeline.bus import Record
 from pipeline.events import Event, EventType, Outcome, PolicyApplied, Topic, policy_key, source_of
@@ -91,6 +92,29 @@ async def test_a_signature_that_refers_to_the_image_verifies(
     name = f"{registry.host}/signed/referred@{digest}"
     ours.sign(name, "--registry-referrers-mode=oci-1-1", COSIGN_EXPERIMENTAL="1")
     found = await verify(tmp_path, registry.host, name, authority(ours.public_key))
+    assert isinstance(found, Signed)
+
+
+async def test_a_bundle_that_refers_to_the_image_verifies(
+    registry: RunningRegistry, ours: Cosign, tmp_path: Path
+) -> None:
+    digest = push(registry.host, "signed/bundled", "1", image(config(user="8")))
+    name = f"{registry.host}/signed/bundled@{digest}"
+    ours.sign(name, "--new-bundle-format")
+    found = await verify(tmp_path, registry.host, name, authority(ours.public_key))
+    assert isinstance(found, Signed)
+
+
+async def test_signatures_in_a_repository_of_their_own_are_found_where_the_source_says(
+    registry: RunningRegistry, ours: Cosign, tmp_path: Path
+) -> None:
+    digest = push(registry.host, "signed/apart", "1", image(config(user="9")))
+    name, elsewhere = f"{registry.host}/signed/apart@{digest}", f"{registry.host}/signed/signatures"
+    ours.sign(name, COSIGN_REPOSITORY=elsewhere)
+    key = authority(ours.public_key)
+    beside = await verify(tmp_path, registry.host, name, key)
+    assert isinstance(beside, Unsigned)
+    found = await verify(tmp_path, registry.host, name, replace(key, source=Source(oci=elsewhere)))
     assert isinstance(found, Signed)
 
 
