@@ -9,9 +9,11 @@ import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests import postgres
 from tests.e2e.command import NOT_PRIVILEGED, pod, policy, tocsin, write
 from tests.e2e.running import Running, running
 from tests.kafka.broker import Broker
@@ -49,49 +51,69 @@ def services(folder: Path, *commands: tuple[str, ...]) -> Iterator[list[Running]
         yield [stack.enter_context(running(folder, *command)) for command in commands]
 
 
-def violations(folder: Path, db: str = DB) -> list[tuple[str, str, str | None]]:
+def spans(folder: Path, db: str) -> list[dict[str, Any]]:
+    """Every violation there ever was, without times and what is made of them."""
     ran = tocsin(folder, "violations", "list", "--db", db, "--all", "--sort", "resource", "-o", "json")
     if ran.code not in (0, 1):
         return []
-    return sorted(
-        ((each["resource"]["name"], each["policy"], each["resolution"]) for each in ran.report), key=str
-    )
+    found = [
+        {name: value for name, value in each.items() if name != "id" and not name.endswith("At")}
+        for each in ran.report
+    ]
+    return sorted(found, key=str)
 
 
-def until(folder: Path, wanted: list[tuple[str, str, str | None]]) -> None:
-    """Ask until the database says so; each attempt takes a process."""
-    found: list[tuple[str, str, str | None]] = []
-    for _ in range(60):
-        found = violations(folder)
-        if found == wanted:
-            return
-    raise AssertionError(f"expected {wanted}, found {found}")
+def violations(folder: Path, db: str = DB) -> list[tuple[str, str, str | None]]:
+    found = ((each["resource"]["name"], each["policy"], each["resolution"]) for each in spans(folder, db))
+    return sorted(found, key=str)
+
+
+def until(folder: Path, wanted: list[tuple[str, str, str | None]], *dbs: str) -> None:
+    """Ask until the databases say so; each attempt takes a process."""
+    for db in dbs or (DB,):
+        found: list[tuple[str, str, str | None]] = []
+        for _ in range(60):
+            found = violations(folder, db)
+            if found == wanted:
+                break
+        else:
+            raise AssertionError(f"{db}: expected {wanted}, found {found}")
 
 
 def bad(*numbers: int, resolution: str | None = None) -> list[tuple[str, str, str | None]]:
     return [(f"pod-{number}", "no-privileged", resolution) for number in numbers]
 
 
-def test_three_services_give_the_rows_of_one_process(folder: Path) -> None:
+@pytest.fixture(params=["sqlite", "postgresql"])
+def db(request: pytest.FixtureRequest, folder: Path) -> Iterator[str]:
+    """URL of a database that is ready."""
+    if request.param == "sqlite":
+        yield DB
+        return
+    with postgres.server() as server, postgres.empty_database(server) as url:
+        assert tocsin(folder, "db", "upgrade", "--db", url).code == 0
+        yield url
+
+
+def test_services_give_the_rows_of_one_process(folder: Path, db: str) -> None:
+    """Both follow the same folder through the same history. On a server, two sinks write at once."""
     assert tocsin(folder, "topics", "create").code == 0
-    commands = (WATCH, ("evaluate",), ("evaluate",), ("sink", "--db", DB))
-    with services(folder, *commands) as (watcher, one, two, sink):
-        until(folder, sorted(bad(0, 4, 8, 12, 16), key=str))
+    one_process = ("run", *WATCH[1:], "--db", ONE_PROCESS)
+    sinks = [("sink", "--db", db)] * (1 if db == DB else 2)
+    with services(folder, WATCH, ("evaluate",), ("evaluate",), *sinks, one_process) as started:
+        until(folder, sorted(bad(0, 4, 8, 12, 16), key=str), ONE_PROCESS, db)
         write(folder / "deploy" / "0.yaml", pod("pod-0"))
         (folder / "deploy" / "4.yaml").unlink()
         write(folder / "deploy" / "1.yaml", pod("pod-1", privileged=True))
-        wanted = [*bad(0, resolution="fixed"), *bad(4, resolution="resource_deleted"), *bad(1, 8, 12, 16)]
-        until(folder, sorted(wanted, key=str))
+        ended = [*bad(0, resolution="fixed"), *bad(4, resolution="resource_deleted")]
+        until(folder, sorted([*ended, *bad(1, 8, 12, 16)], key=str), ONE_PROCESS, db)
         write(folder / "policies" / "no-privileged.yaml", policy("no-privileged", "isCompliant { true }"))
-        wanted = [
-            *bad(0, resolution="fixed"),
-            *bad(4, resolution="resource_deleted"),
-            *bad(1, 8, 12, 16, resolution="policy_changed"),
-        ]
-        until(folder, sorted(wanted, key=str))
-        for service in (watcher, one, two, sink):
+        changed = bad(1, 8, 12, 16, resolution="policy_changed")
+        until(folder, sorted([*ended, *changed], key=str), ONE_PROCESS, db)
+        for service in started:
             assert service.stop(signal.SIGTERM) == 0
             assert not [line for line in service.err.seen if "Traceback" in line or line.startswith("error")]
+    assert spans(folder, db) == spans(folder, ONE_PROCESS)
 
 
 def test_events_on_kafka_are_followed(folder: Path, broker: Broker) -> None:
