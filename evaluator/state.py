@@ -177,13 +177,15 @@ class State:
             self._withdraw(resource_key, verdict_key, event_id, verdict)
             return
         _pop(self._withdrawn, resource_key, verdict_key)
-        self._verdicts.setdefault(resource_key, {})[verdict_key] = LastVerdict(
+        others = self._verdicts.setdefault(resource_key, {})
+        beside = next(iter(others.values()), None)  # one read from a log has copies of its own
+        others[verdict_key] = LastVerdict(
             event_id=event_id,
             outcome=verdict.outcome,
             fingerprint=fingerprint(verdict),
-            cluster=verdict.cluster,
-            resource=verdict.resource,
-            owner=verdict.owner,
+            cluster=beside.cluster if beside and beside.cluster == verdict.cluster else verdict.cluster,
+            resource=beside.resource if beside and beside.resource == verdict.resource else verdict.resource,
+            owner=beside.owner if beside and beside.owner == verdict.owner else verdict.owner,
             policy=verdict.policy,
             image=verdict.image,
             file=verdict.file,

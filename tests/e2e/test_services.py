@@ -13,6 +13,10 @@ from typing import Any
 
 import pytest
 
+from pipeline.events import Topic
+from pipeline.kafka.producing import Producer
+from pipeline.kafka.wire import Message
+from pipeline.settings import KafkaSettings
 from tests import postgres
 from tests.e2e.command import NOT_PRIVILEGED, pod, policy, tocsin, write
 from tests.e2e.running import Running, running
@@ -161,3 +165,16 @@ def test_kafka_that_is_not_there_is_waited_for(tmp_path: Path) -> None:
         with running(tmp_path, *command, "--kafka", "127.0.0.1:1") as service:
             assert "trying again in" in service.err.expect("kafka 127.0.0.1:1")
             assert service.stop(signal.SIGTERM) == 0
+
+
+async def test_a_service_ends_loudly_where_too_much_cannot_be_read(
+    folder: Path, kafka_settings: KafkaSettings
+) -> None:
+    assert tocsin(folder, "topics", "create").code == 0
+    async with Producer.started(kafka_settings) as producer:
+        odd = [Message(Topic.RESOURCES, f"c/{number}".encode(), b"no event", []) for number in range(30)]
+        await producer.publish_raw(odd)
+    for command in (("evaluate",), ("sink", "--db", DB)):
+        with running(folder, *command) as service:
+            assert service.wait() == 3
+            assert any("deadletter_share" in line for line in service.err.seen)
