@@ -65,12 +65,12 @@ async def test_upgrades_at_the_same_time_wait_for_each_other(database: str) -> N
 
 
 async def test_two_sinks_write_the_same_policies_from_two_topics_at_once(server: str) -> None:
-    names = [f"p{number:02}" for number in range(40)]
+    names = [f"p{number:04}" for number in range(1500)]
     url = parse_url(server)
     async with connect(url, writes=True) as first, connect(url, writes=True) as second:
         await schema.upgrade(first)
         one, other = Store(first), Store(second)
-        for turn in range(0, 400, 40):
+        for turn in range(0, 6000, 1500):
             both = (
                 one.apply(delivery([applied(name) for name in names], turn), "log"),
                 other.apply(delivery([checked(name) for name in reversed(names)], turn), "log"),
