@@ -14,6 +14,7 @@ from types import MappingProxyType
 from pipeline.bus import Publisher
 from pipeline.events import resource_key
 from pipeline.settings import ClusterSettings
+from watcher.backoff import Backoff
 from watcher.cluster.api import ApiServer
 from watcher.cluster.counts import Counts
 from watcher.cluster.errors import DeniedError, MissingError
@@ -76,7 +77,7 @@ async def follow(
     troubles.restore(known.failures & {POLICIES.plural, *(kind.plural for kind in WORKLOADS)})
     scope = Scope(settings, rescoped.set)
     texts = Policies(cluster, publisher, clock, changed.set)
-    mirror = Mirror(cluster, publisher, settings, scope, OwnerLookup(api), clock, texts, counts)
+    mirror = Mirror(cluster, publisher, settings, scope, _lookup(api, settings), clock, texts, counts)
     reflectors: list[Reflector] = []
 
     def notice() -> None:
@@ -141,12 +142,16 @@ async def _at_each(
         await _until(event.is_set, event, stopping)
 
 
+def _lookup(api: ApiServer, settings: ClusterSettings) -> OwnerLookup:
+    return OwnerLookup(api, Backoff(settings.backoff_first, settings.backoff_most))
+
+
 async def list_policies(
     api: ApiServer, cluster: str, publisher: Publisher, settings: ClusterSettings, clock: Clock
 ) -> Listing:
     """Publish the ClusterImagePolicies there are now. Raises ApiError where the server cannot be asked."""
     texts = Policies(cluster, publisher, clock)
-    mirror = Mirror(cluster, publisher, settings, Scope(settings), OwnerLookup(api), clock, texts)
+    mirror = Mirror(cluster, publisher, settings, Scope(settings), _lookup(api, settings), clock, texts)
     listing = await _list_stages(api, mirror, settings, [(POLICIES,)], cluster, KnownObjects(), None)
     await look_up(api, texts, settings)
     return listing
@@ -171,7 +176,7 @@ async def list_resources(
     if settings.namespace_selector:
         await _of_namespaces(api, scope, settings, lambda: None).once()
     policies = Policies(cluster, publisher, clock)
-    mirror = Mirror(cluster, publisher, settings, scope, OwnerLookup(api), clock, policies)
+    mirror = Mirror(cluster, publisher, settings, scope, _lookup(api, settings), clock, policies)
     stages = _stages(settings, policies=False)
     return await _list_stages(api, mirror, settings, stages, cluster, known or KnownObjects(), progress)
 
