@@ -167,7 +167,7 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc] # the base ha
         try:
             await claim.confirm()
         except PartitionLostError:
-            return  # its own tasks find out, and begin again
+            return  # `receive` says so to its evaluator, and the lane begins again
         place = TopicPartition(self._name, claim.number)
         if claim.number in self._held and place in self._consumer.assignment():
             self._consumer.seek(place, claim.position)

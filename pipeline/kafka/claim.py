@@ -19,6 +19,7 @@ from pipeline.bus import Delivery, Record
 from pipeline.events import PolicyChecked, Topic, Verdict, is_final
 from pipeline.kafka.broadcast import Broadcast
 from pipeline.kafka.deadletters import DeadLetterShare
+from pipeline.kafka.errors import PartitionLostError
 from pipeline.kafka.partitions import partition_of
 from pipeline.kafka.producing import Fitting
 from pipeline.kafka.reading import Take, read_partition
@@ -75,6 +76,7 @@ class Claim:
         self._settled = asyncio.Event()
         self._checks: dict[str, str] = {}
         self._gone: list[Record] = []
+        self._lost: PartitionLostError | None = None
 
     async def open(self, committed: Callable[[], Awaitable[int | None]]) -> None:
         """Fence the owner before; then find out how far he came. Raises LogError."""
@@ -123,12 +125,17 @@ class Claim:
         return len(self._waiting)
 
     async def receive(self, limit: int) -> Delivery:
-        """See `pipeline.bus.Consumer`. Policies come by themselves, and before resources. There is no end."""
+        """See `pipeline.bus.Consumer`. Policies come by themselves, and before resources. There is no end.
+
+        Raises PartitionLostError where `confirm` found that somebody else had the partition.
+        """
         if not self.begun:
             self.begun = True
             self._begin(self)
         while True:
             self._changed.clear()
+            if self._lost is not None:
+                raise self._lost
             if changes := self._inbox.take():
                 self._gone += [
                     Record(Topic.VERDICTS, change.key, None)
@@ -209,7 +216,18 @@ class Claim:
             await self._settled.wait()
 
     async def confirm(self) -> None:
-        """Make sure that nobody else had the partition meanwhile. Raises PartitionLostError."""
+        """Make sure that nobody else had the partition meanwhile. Raises PartitionLostError.
+
+        Then whoever waits in `receive` hears of it, too: no record would ever come and tell him.
+        """
+        try:
+            await self._confirm()
+        except PartitionLostError as error:
+            self._lost = error
+            self._changed.set()
+            raise
+
+    async def _confirm(self) -> None:
         while True:
             async with self._lock:
                 if self._clean:

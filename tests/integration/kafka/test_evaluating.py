@@ -31,6 +31,7 @@ from pipeline.events import (
 )
 from pipeline.kafka import topics
 from pipeline.kafka.bus import KafkaBus
+from pipeline.kafka.consuming import member_options, started
 from pipeline.kafka.errors import PartitionLostError
 from pipeline.kafka.producing import Producer
 from pipeline.kafka.reading import read_topic
@@ -232,6 +233,31 @@ async def test_two_evaluators_share_the_work_and_one_takes_over_from_the_other(
         await _until(settings, wanted | {"c/u1/p": Outcome.FAIL})
     ids = [record.event.id for record in await _records(settings, Topic.VERDICTS) if record.event]
     assert len(ids) == len(set(ids))  # nothing is told twice
+
+
+async def test_a_partition_that_somebody_else_had_in_between_is_claimed_again(
+    settings: KafkaSettings,
+) -> None:
+    """As after a process was frozen for longer than its session: nothing is published that would tell it."""
+    await topics.create(settings)
+    uids = [f"u{number}" for number in range(12)]
+    async with KafkaBus.connect(settings) as bus, _evaluating(settings):
+        await bus.publish([_policy("p"), *(_pod(uid, privileged=False) for uid in uids)])
+        await _until(settings, {f"c/{uid}/p": Outcome.PASS for uid in uids})
+        for number in range(settings.partitions):
+            place = TopicPartition(topics.topic_name(settings, Topic.RESOURCES), number)
+            somebody = Transactions(settings, "evaluator", place)
+            await somebody.start()
+            await somebody.close()
+        async with (
+            started(settings, member_options(settings, "evaluator")) as member,
+            asyncio.timeout(PATIENCE),
+        ):
+            member.subscribe([topics.topic_name(settings, Topic.RESOURCES)])
+            while not member.assignment():  # a rebalance, and another when it goes
+                await member.getmany(timeout_ms=100)
+        await bus.publish([_pod(uid, privileged=True, version="2") for uid in uids])
+        await _until(settings, {f"c/{uid}/p": Outcome.FAIL for uid in uids})
 
 
 async def test_what_is_no_event_is_passed_over_and_found_among_the_dead_letters(
