@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Protocol, Self
 
 import catalog
@@ -13,6 +14,7 @@ from evaluator.app import TOPICS as EVALUATOR_TOPICS
 from evaluator.app import Evaluator
 from evaluator.images.on_demand import ImagesOnDemand
 from evaluator.images.pull_secrets import ReadsObjects
+from evaluator.loading import LoadedPolicy
 from evaluator.rego.engines import Engines
 from evaluator.state import State
 from pipeline.bus import Bus
@@ -120,7 +122,7 @@ class Embedded:
             images = await stack.enter_async_context(ImagesOnDemand(settings.images, objects))
             evaluator = Evaluator(evaluation, rego, state, now, images)
             if telemetry is not None:
-                telemetry.measure_evaluator(engines, evaluator.memo, state.policies.values)
+                telemetry.measure_evaluator(engines, evaluator.memo, partial(_policies_of, state))
             consumer = await stack.enter_async_context(bus.consume(EVALUATOR_GROUP, EVALUATOR_TOPICS))
             embedded.parts["evaluator"] = lambda _: evaluator.run(consumer, bus)
             if store is not None:
@@ -136,6 +138,10 @@ def _cluster_objects(settings: Settings) -> Callable[[], AbstractAsyncContextMan
     from cli.pull_secrets import ClusterObjects  # the Kubernetes client is slow to load
 
     return lambda: ClusterObjects.connect(settings.api_server)
+
+
+def _policies_of(state: State) -> Iterable[LoadedPolicy]:
+    return state.policies.values()
 
 
 async def _sink(bus: Bus, store: "Store", stack: AsyncExitStack) -> Part:

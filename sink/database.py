@@ -1,6 +1,7 @@
 """Opening the database: URLs as users write them, pragmas, and errors in one line."""
 
 import sqlite3
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -51,6 +52,7 @@ async def connect(
     """
     options: dict[str, Any] = {"connect_args": _connect_arguments(url, limits)}
     with translated(url):
+        _try_file(url, writes=writes)
         try:
             engine = create_async_engine(url, **options)
         except (ImportError, NoSuchModuleError) as error:
@@ -62,6 +64,20 @@ async def connect(
         yield engine
     finally:
         await engine.dispose()
+
+
+def _try_file(url: URL, *, writes: bool) -> None:
+    """Open it once without a thread: where that fails, the driver's may outlive the loop and complain."""
+    file = file_of(url)
+    if file is None or url.query:
+        return
+    if file.exists():
+        sqlite3.connect(file).close()
+    elif writes:
+        try:
+            tempfile.TemporaryFile(dir=file.parent).close()
+        except OSError as error:
+            raise sqlite3.OperationalError("unable to open database file") from error
 
 
 def _connect_arguments(url: URL, limits: DatabaseLimits | None) -> dict[str, Any]:

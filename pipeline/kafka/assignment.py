@@ -65,7 +65,9 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc] # the base ha
                     await self._rest()
                 finally:
                     self._ending = True
-                    for lane in self._lanes.values():
+                    lanes = list(self._lanes.values())
+                    self._lanes.clear()  # see `_lane`
+                    for lane in lanes:
                         lane.cancel()
 
     async def _poll(self) -> None:

@@ -85,6 +85,7 @@ class Claim:
 
     async def close(self) -> None:
         """Let go; what was not committed has not happened."""
+        self._lost = self._lost or PartitionLostError(f"partition {self.number} was let go")
         self._policies.unsubscribe(self._inbox)
         await self._transactions.close()
 
@@ -228,12 +229,13 @@ class Claim:
             raise
 
     async def _confirm(self) -> None:
-        while True:
+        while self._lost is None:
             async with self._lock:
                 if self._clean:
                     await self._transactions.commit(self._acknowledged or self._committed)
                     return
             await asyncio.sleep(_COMMIT_AFTER)
+        raise self._lost
 
     def _note_work(self) -> None:
         if not self._dirty.is_set():
