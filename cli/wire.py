@@ -118,8 +118,7 @@ class Embedded:
         async with AsyncExitStack() as stack:
             engines = await stack.enter_async_context(Engines.start(evaluation))
             rego = telemetry.rego(engines) if telemetry else engines
-            objects = _cluster_objects(settings) if settings.image_pull_secrets else None
-            images = await stack.enter_async_context(ImagesOnDemand(settings.images, objects))
+            images = await stack.enter_async_context(images_for(settings))
             evaluator = Evaluator(evaluation, rego, state, now, images)
             if telemetry is not None:
                 telemetry.measure_evaluator(engines, evaluator.memo, partial(_policies_of, state))
@@ -132,6 +131,13 @@ class Embedded:
                         embedded.ringing.add(key)
                 embedded.parts["sink"] = await _sink(bus, store, stack)
             yield embedded
+
+
+def images_for(settings: Settings) -> ImagesOnDemand:
+    """What asks registries, with a cluster's pull secrets where settings say so. To be entered."""
+    return ImagesOnDemand(
+        settings.images, _cluster_objects(settings) if settings.image_pull_secrets else None
+    )
 
 
 def _cluster_objects(settings: Settings) -> Callable[[], AbstractAsyncContextManager[ReadsObjects]]:

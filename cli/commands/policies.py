@@ -95,6 +95,99 @@ def show(
     finish(run(name, tuple(cluster or ()), output, db=db))
 
 
+@app.command("diff")
+def diff(
+    *,
+    paths: Annotated[
+        list[str],
+        typer.Argument(metavar="NEW...", help="Policies: files, folders, catalog:SET, or - for stdin."),
+    ],
+    cluster: Clusters = None,
+    namespace: Annotated[
+        list[str] | None,
+        typer.Option("--namespace", "-n", metavar="NAME", help="In this namespace. May be repeated."),
+    ] = None,
+    exit_code: Annotated[
+        bool,
+        typer.Option("--exit-code", help="Exit with 1 when something would newly violate or be refused."),
+    ] = False,
+    engine: Engine = None,
+    output: Annotated[ShowFormat, typer.Option("--output", "-o", help="Format.")] = ShowFormat.TABLE,
+    db: Database = None,
+) -> None:
+    """Say what new or changed policies would change, before anyone applies them.
+
+    They are evaluated on the objects in the database, as a run would, and compared with what the
+    policies of the same names say there now. Nothing is written.
+
+    \b
+    Examples:
+      tocsin policies diff policies/web.yaml
+      tocsin policies diff catalog:restricted -n shop
+      tocsin policies diff policies/ --cluster prod --exit-code -o json
+
+    \b
+    Exit codes:
+      0  compared
+      1  with --exit-code: something would newly violate, or be refused
+      2  wrong usage, or a path that cannot be read
+      3  a policy could not be evaluated, or the database cannot be used or holds no such resource
+    """
+    from cli.invoke import finish
+    from cli.whatif.diff import DiffOptions
+    from cli.whatif.diff import diff as run
+
+    options = DiffOptions(
+        paths=tuple(paths),
+        clusters=tuple(cluster or ()),
+        namespaces=tuple(namespace or ()),
+        output=output,
+        exit_code=exit_code,
+    )
+    finish(run(options, db=db, engine=engine))
+
+
+@app.command("readiness")
+def readiness(
+    *,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[POLICY]...", help="Names or globs. [every policy in mode warn]"),
+    ] = None,
+    cluster: Clusters = None,
+    since: Annotated[
+        str, typer.Option("--since", metavar="TIME", help="What the trend begins with: 24h, 7d, a date.")
+    ] = "7d",
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help="Exit with 1 when a policy is not ready.")
+    ] = False,
+    output: Annotated[ListFormat, typer.Option("--output", "-o", help="Format.")] = ListFormat.TABLE,
+    db: Database = None,
+) -> None:
+    """Say what would be refused if policies in mode warn were in mode enforce.
+
+    A policy is ready when nothing would be: no resource fails it, passes it with a warning, or
+    could not be evaluated.
+
+    \b
+    Examples:
+      tocsin policies readiness
+      tocsin policies readiness no-latest-tag --exit-code
+      tocsin policies readiness 'baseline-*' --since 30d -o json
+
+    \b
+    Exit codes:
+      0  answered
+      1  with --exit-code: a policy is not ready
+      2  wrong usage, or no such policy
+      3  the database cannot be used
+    """
+    from cli.invoke import finish
+    from cli.whatif.readiness import readiness as run
+
+    finish(run(tuple(names or ()), tuple(cluster or ()), since, output, exit_code=exit_code, db=db))
+
+
 @app.command("test")
 def run_tests(
     *,

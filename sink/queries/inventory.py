@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.engine import Connection, RowMapping
 
 from pipeline.events import ResourceRef
@@ -66,6 +66,21 @@ async def inventory(
     while found := await _ask(reader, query.where(resources.c.key > last)):
         yield list(map(_kept, found))
         last = found[-1]["key"]
+
+
+async def count_without_object(
+    reader: Reader, clusters: Sequence[str] = (), namespaces: Sequence[str] = ()
+) -> int:
+    """Resources that are there and that only an older release saw: it kept no objects. Raises StoreError."""
+    query = select(func.count().label("count")).select_from(
+        resources.outerjoin(objects, objects.c.key == resources.c.key)
+    )
+    query = query.where(resources.c.deleted_at.is_(None), objects.c.key.is_(None))
+    if clusters:
+        query = query.where(resources.c.cluster.in_(clusters))
+    if namespaces:
+        query = query.where(resources.c.namespace.in_(namespaces))
+    return int((await _ask(reader, query))[0]["count"])
 
 
 async def current_policies(reader: Reader, clusters: Sequence[str] = ()) -> list[PolicyVersion]:

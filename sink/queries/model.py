@@ -5,6 +5,8 @@ from typing import Any
 
 import msgspec
 
+from pipeline.events import Mode, Outcome
+
 
 class Item(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Base: immutable, camelCase in JSON; a text with nothing to say is "", what does not exist is null."""
@@ -175,3 +177,40 @@ class Policy(Item, frozen=True):
     errors: int
     """Resources that it could not be evaluated on."""
     applied_at: datetime
+
+
+class Standing(Item, frozen=True):
+    """What a policy says of a resource, or of one of its images, now."""
+
+    outcome: Outcome
+    mode: Mode
+    message: str
+
+
+class Readiness(Item, frozen=True):
+    """What a policy would refuse now if its mode were `enforce`."""
+
+    policy: str
+    cluster: str
+    mode: str
+    """Empty while no evaluator has looked at the policy."""
+    title: str
+    ready: bool
+    """Whether nothing would be refused."""
+    problem: str | None
+    """Why it cannot be evaluated at all."""
+    resources: int
+    """That it applies to."""
+    refused: int
+    """Resources that fail, or pass with a warning."""
+    errors: int
+    """Resources that it could not be evaluated on: admission refuses them, too."""
+    workloads: int
+    """Root owners of both."""
+    oldest_opened_at: datetime | None
+    """Of the open violations."""
+    since: datetime
+    open: int
+    """Open violations now."""
+    open_before: int
+    """Likewise, at `since`."""

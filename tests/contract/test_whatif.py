@@ -1,0 +1,129 @@
+"""What a diff and readiness say, beside what a scan with the changed policies then finds; on every database.
+
+Not covered: image configs (tests/integration/images), the words of the table (the guide's test).
+"""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.command import NOT_PRIVILEGED, Ran, pod, policy, tocsin, write
+
+NO_LATEST = """
+isCompliant[{"result": count(bad) == 0, "error": "no version"}]
+bad[c.image] { c := input.spec.containers[_]; not contains(c.image, ":") }
+"""
+
+
+@pytest.fixture
+def audited(database: str, tmp_path: Path) -> str:
+    """A database with its tables."""
+    assert tocsin(tmp_path, "db", "upgrade", "--db", database).code == 0
+    return database
+
+
+def _folder(folder: Path, database: str, mode: str = "warn") -> None:
+    replica = pod("replica-1", privileged=True)
+    owner = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "replica", "uid": "1", "controller": True}
+    replica["metadata"]["ownerReferences"] = [owner]
+    twin = {**replica, "metadata": {**replica["metadata"], "name": "replica-2"}}
+    objects = [pod("good"), pod("bad", privileged=True), pod("new", image="web:1"), replica, twin]
+    write(folder / "deploy.yaml", *objects)
+    write(folder / "old.yaml", policy("rule", NOT_PRIVILEGED, mode=mode))
+    assert tocsin(folder, "scan", "deploy.yaml", "-p", "old.yaml", "--db", database).code in (0, 1)
+
+
+def _diff(folder: Path, database: str, *words: str) -> Ran:
+    return tocsin(folder, "policies", "diff", "new.yaml", "-o", "json", "--db", database, *words)
+
+
+def _changes(ran: Ran) -> list[tuple[str, str, int]]:
+    return [(each["effect"], each["workload"]["name"], each["resources"]) for each in ran.report["changes"]]
+
+
+def _violations(folder: Path, database: str) -> set[str]:
+    listed = tocsin(folder, "violations", "list", "-o", "json", "--db", database)
+    return {each["resource"]["name"] for each in listed.report}
+
+
+def test_a_policy_that_is_as_it_was_changes_nothing(tmp_path: Path, audited: str) -> None:
+    _folder(tmp_path, audited)
+    (tmp_path / "new.yaml").write_text((tmp_path / "old.yaml").read_text())
+    ran = _diff(tmp_path, audited, "--exit-code")
+    assert (ran.code, ran.err, ran.report["changes"], ran.report["resources"]) == (0, "", [], 5)
+    (counts,) = ran.report["policies"]
+    assert (counts["resources"], counts["violations"], counts["currentMode"]) == (5, 3, "warn")
+
+
+def test_what_a_diff_says_is_what_a_scan_then_finds(tmp_path: Path, audited: str) -> None:
+    _folder(tmp_path, audited)
+    before = _violations(tmp_path, audited)
+    write(tmp_path / "new.yaml", policy("rule", NO_LATEST))
+    ran = _diff(tmp_path, audited, "--exit-code")
+    assert (ran.code, _changes(ran)) == (1, [("newly_violates", "good", 1)])
+    assert _violations(tmp_path, audited) == before, "nothing is written"
+    tocsin(tmp_path, "scan", "deploy.yaml", "-p", "new.yaml", "--db", audited)
+    assert _violations(tmp_path, audited) - before == {"good"}
+    write(tmp_path / "new.yaml", policy("rule", NOT_PRIVILEGED))
+    assert _changes(_diff(tmp_path, audited)) == [("fixed", "good", 1)]
+
+
+def test_enforcing_refuses_what_only_got_a_warning(tmp_path: Path, audited: str) -> None:
+    _folder(tmp_path, audited)
+    write(tmp_path / "new.yaml", policy("rule", NOT_PRIVILEGED, mode="enforce"))
+    refused = [("newly_refused", "bad", 1), ("newly_refused", "replica", 2)]
+    assert _changes(_diff(tmp_path, audited)) == refused
+    (ready,) = tocsin(tmp_path, "policies", "readiness", "-o", "json", "--db", audited).report
+    counts = ("refused", "errors", "workloads", "resources", "open", "openBefore")
+    assert [ready[name] for name in counts] == [3, 0, 2, 5, 3, 0]
+    assert (ready["ready"], ready["oldestOpenedAt"] is not None) == (False, True)
+    assert tocsin(tmp_path, "policies", "readiness", "--exit-code", "--db", audited).code == 1
+
+
+def test_a_warning_and_an_error_are_refused_too(tmp_path: Path, audited: str) -> None:
+    write(tmp_path / "deploy.yaml", pod("web"))
+    warning = 'isCompliant[{"result": true, "warning": "old"}]'
+    write(tmp_path / "all.yaml", policy("warns", warning), policy("broken", "isCompliant { nosuch(1) }"))
+    write(tmp_path / "ok.yaml", policy("works", "isCompliant { true }"))
+    words = ("scan", "deploy.yaml", "-p", "all.yaml", "-p", "ok.yaml", "--db", audited)
+    assert tocsin(tmp_path, *words).code == 3
+    found = tocsin(tmp_path, "policies", "readiness", "-o", "json", "--db", audited).report
+    assert [(each["policy"], each["ready"], each["refused"], each["errors"]) for each in found] == [
+        ("broken", False, 0, 1), ("warns", False, 1, 0), ("works", True, 0, 0),
+    ]  # fmt: skip
+    write(tmp_path / "new.yaml", policy("warns", warning, mode="enforce"))
+    assert _changes(_diff(tmp_path, audited)) == [("newly_violates", "web", 1)]
+    assert tocsin(tmp_path, "policies", "readiness", "works", "--exit-code", "--db", audited).code == 0
+    assert tocsin(tmp_path, "policies", "readiness", "nobody", "--db", audited).code == 2
+
+
+def test_what_does_not_apply_any_more_is_out_of_scope(tmp_path: Path, audited: str) -> None:
+    _folder(tmp_path, audited)
+    write(tmp_path / "new.yaml", policy("rule", NOT_PRIVILEGED, images=[{"glob": "**web*"}]))
+    left = {name for effect, name, _ in _changes(_diff(tmp_path, audited)) if effect == "out_of_scope"}
+    assert left == {"bad", "good", "replica"}
+
+
+def test_what_cannot_be_evaluated_is_said_and_is_no_answer(tmp_path: Path, audited: str) -> None:
+    _folder(tmp_path, audited)
+    write(tmp_path / "new.yaml", policy("rule", "isCompliant { nosuch(1) }"), policy("b", NO_LATEST))
+    ran = _diff(tmp_path, audited)
+    assert (ran.code, len(ran.errors), "nosuch" in ran.err) == (3, 1, True)
+    assert _changes(ran) == [
+        ("newly_violates", name, n) for name, n in (("bad", 1), ("good", 1), ("replica", 2))
+    ]
+    assert _diff(tmp_path, audited, "-n", "nowhere").code == 3
+    assert tocsin(tmp_path, "policies", "diff", "nope.yaml", "--db", audited).code == 2
+    assert tocsin(tmp_path, "policies", "diff", "deploy.yaml", "--db", audited).code == 2
+
+
+def test_objects_that_an_older_release_did_not_keep_are_missed(tmp_path: Path) -> None:
+    database = "sqlite:///audit.db"
+    _folder(tmp_path, database)
+    with sqlite3.connect(tmp_path / "audit.db") as connection:
+        connection.execute("DELETE FROM objects WHERE key = (SELECT min(key) FROM objects)")
+    connection.close()
+    write(tmp_path / "new.yaml", policy("rule", NOT_PRIVILEGED))
+    ran = _diff(tmp_path, database)
+    assert (ran.code, ran.report["resources"], "older release" in ran.err) == (3, 4, True)
