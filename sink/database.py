@@ -73,7 +73,7 @@ def _try_file(url: URL, *, writes: bool) -> None:
         return
     if file.exists():
         sqlite3.connect(file).close()
-    elif writes:
+    elif writes and file.parent.exists():  # else it may be about to be made
         try:
             tempfile.TemporaryFile(dir=file.parent).close()
         except OSError as error:

@@ -56,11 +56,17 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         apply(cluster, "clusterimagepolicy-crd.yaml")
         cluster.until_served(POLICIES)
         cluster.request("POST", POLICIES, policy("own", NOT_PRIVILEGED, "enforce"))
+        far = policy("far", NOT_PRIVILEGED, "enforce")
+        del far["spec"]["policy"]["data"]
+        far["spec"]["policy"]["configMapRef"] = {"name": "rules", "key": "pods.rego"}
+        cluster.request("POST", POLICIES, far)
         shop = {"metadata": {"name": "shop", "labels": {"audit": "yes"}}}
         cluster.request("POST", "/api/v1/namespaces", shop)
         cluster.request("POST", "/api/v1/namespaces/shop/pods", owned_pod("bad"))
         cluster.request("POST", "/api/v1/namespaces/default/pods", owned_pod("unseen"))
         apply(cluster, "rbac.yaml")
+        rules = {"metadata": {"name": "rules"}, "data": {"pods.rego": f"package sigstore\n{NOT_PRIVILEGED}"}}
+        cluster.request("POST", "/api/v1/namespaces/cosign-system/configmaps", rules)
         yield cluster
 
 
@@ -118,10 +124,10 @@ def test_nothing_that_is_asked_for_is_denied(cluster: Cluster, tmp_path: Path, e
     assert not any("unseen" in line for line in run.out.seen)
     asked = requests(cluster)
     assert [each["requestURI"] for each in asked if each["responseStatus"]["code"] in {401, 403}] == []
-    # what is granted is made use of, but for what policies' texts take
+    # what is granted is made use of
     made = {(each["verb"], each["objectRef"]["resource"]) for each in asked}
     workloads = "pods replicationcontrollers daemonsets deployments replicasets statefulsets cronjobs jobs"
-    kinds = (*workloads.split(), "clusterimagepolicies", "namespaces")
+    kinds = (*workloads.split(), "clusterimagepolicies", "namespaces", "configmaps")
     assert made >= {("watch", kind) for kind in kinds} | {("list", "replicasets")}
     assert made >= {(verb, "leases") for verb in ("create", "get", "update")}
 
@@ -169,7 +175,7 @@ def test_doctor_names_each_rule_that_is_missing(cluster: Cluster, tmp_path: Path
     ran = doctor(tmp_path, {**env_of(cluster, "nobody"), **EVERYTHING})
     assert ran.code == 3
     failed = {check["name"]: check for check in ran.report["checks"] if check["status"] == "failed"}
-    assert len(failed) == 12
+    assert len(failed) == 13
     pods, lease = failed["may list and watch pods"], failed["may get and update leases"]
     rule = '{apiGroups: [""], resources: [pods], verbs: [list, watch]}'
     assert pods["remedy"] == f"grant {rule} in a ClusterRole: kubectl apply -f deploy/rbac.yaml"

@@ -12,7 +12,7 @@ from pipeline.errors import clip
 from pipeline.settings import ClusterSettings
 from watcher.cluster.api import ApiServer, decode
 from watcher.cluster.errors import ApiError
-from watcher.cluster.kinds import NAMESPACES, POLICIES, WORKLOADS, ServedKind
+from watcher.cluster.kinds import CONFIG_MAPS, NAMESPACES, POLICIES, WORKLOADS, ServedKind
 
 _REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 _IDENTITIES = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
@@ -49,6 +49,7 @@ def needed(settings: ClusterSettings) -> list[Right]:
         for namespace in sorted(settings.namespaces) or [""]
     ]
     rights.append(_reading(POLICIES, ""))
+    rights.append(_reading(CONFIG_MAPS, settings.texts.namespace))
     if settings.namespace_selector:
         rights.append(_reading(NAMESPACES, ""))
     if settings.lease:
