@@ -65,8 +65,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         cluster.request("POST", "/api/v1/namespaces/shop/pods", owned_pod("bad"))
         cluster.request("POST", "/api/v1/namespaces/default/pods", owned_pod("unseen"))
         apply(cluster, "rbac.yaml")
-        rules = {"metadata": {"name": "rules"}, "data": {"pods.rego": f"package sigstore\n{NOT_PRIVILEGED}"}}
-        cluster.request("POST", "/api/v1/namespaces/cosign-system/configmaps", rules)
+        text = {"metadata": {"name": "rules"}, "data": {"pods.rego": f"package sigstore\n{NOT_PRIVILEGED}"}}
+        cluster.request("POST", "/api/v1/namespaces/cosign-system/configmaps", text)
         yield cluster
 
 
