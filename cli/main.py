@@ -15,6 +15,7 @@ from cli.options import (
     Database,
     DoctorFormat,
     Engine,
+    Manifests,
     Namespace,
     Paths,
     Policies,
@@ -103,10 +104,7 @@ def scan(
 @app.command()
 def run(
     *,
-    manifests: Annotated[
-        list[str] | None,
-        typer.Option("--manifests", metavar="DIR", help="Folder of manifests to follow; may be repeated."),
-    ] = None,
+    manifests: Manifests = None,
     context: Context = None,
     policies: Policies = None,
     namespace: Namespace = None,

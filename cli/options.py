@@ -95,6 +95,11 @@ Namespace = Annotated[
     typer.Option("--namespace", "-n", help="Of manifests that name none; of a cluster, the one to look at."),
 ]
 Cluster = Annotated[str | None, typer.Option("--cluster", help="Name of the cluster in keys and events.")]
+Manifests = Annotated[
+    list[str] | None,
+    typer.Option("--manifests", metavar="DIR", help="Folder of manifests to follow; may be repeated."),
+]
+
 Context = Annotated[
     str | None,
     typer.Option(

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from pipeline.errors import TocsinError
-from pipeline.service import Part
+from pipeline.service import Part, first_error
 from pipeline.telemetry.health import Health
 
 _log = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ class Persistence:
                 try:
                     await work(stop, lambda: self.health.has(name))
                 except* self.temporary as errors:
-                    failed.append(_first(errors))
+                    failed.append(first_error(errors))
                 if not failed:
                     return
                 failures = 1 if loop.time() - began > _SETTLED else failures + 1
@@ -63,12 +63,3 @@ class Persistence:
                     await asyncio.wait_for(stop.wait(), pause)
 
         return run
-
-
-def _first(group: BaseExceptionGroup[TocsinError]) -> TocsinError:
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    if not isinstance(error, TocsinError):  # only TocsinErrors are in this group
-        raise TypeError(f"not a TocsinError: {type(error).__name__}")
-    return error

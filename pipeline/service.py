@@ -64,7 +64,7 @@ async def run_parts(parts: Mapping[str, Part], stop: asyncio.Event, grace: float
             await asyncio.wait(tasks)
             watchdog.cancel()
     except* TocsinError as errors:
-        raise _first(errors) from errors
+        raise first_error(errors) from errors
 
 
 async def _run(part: Part, stop: asyncio.Event) -> None:
@@ -79,7 +79,8 @@ async def _enforce_grace(tasks: list[asyncio.Task[None]], stop: asyncio.Event, g
         raise GraceExceededError(f"stopped after {grace:g} s of grace; still busy: {names}")
 
 
-def _first(group: BaseExceptionGroup[TocsinError]) -> TocsinError:
+def first_error(group: BaseExceptionGroup[TocsinError]) -> TocsinError:
+    """The first error of a group, however deep groups lie in groups."""
     error: BaseException = group
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]

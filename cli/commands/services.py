@@ -1,18 +1,11 @@
 """`tocsin watch`, `evaluate`, `sink`: their options. What they do is in the modules they import."""
 
-from typing import Annotated
-
-import typer
-
-from cli.options import Cluster, Context, Database, Engine, Kafka, Namespace, Policies
+from cli.options import Cluster, Context, Database, Engine, Kafka, Manifests, Namespace, Policies
 
 
 def watch(
     *,
-    manifests: Annotated[
-        list[str] | None,
-        typer.Option("--manifests", metavar="DIR", help="Folder of manifests to follow; may be repeated."),
-    ] = None,
+    manifests: Manifests = None,
     context: Context = None,
     policies: Policies = None,
     namespace: Namespace = None,

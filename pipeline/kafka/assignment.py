@@ -13,7 +13,6 @@ from collections.abc import Awaitable, Callable, Iterable
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
 
-from pipeline.errors import TocsinError
 from pipeline.events import Topic
 from pipeline.kafka.broadcast import Broadcast
 from pipeline.kafka.claim import FULL, LOW, Claim
@@ -21,6 +20,7 @@ from pipeline.kafka.consuming import member_options, started
 from pipeline.kafka.deadletters import DeadLetterShare
 from pipeline.kafka.errors import LogAwayError, PartitionLostError, translated
 from pipeline.kafka.topics import topic_name
+from pipeline.service import first_error
 from pipeline.settings import KafkaSettings
 
 _log = logging.getLogger(__name__)
@@ -131,7 +131,7 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc] # the base ha
             try:
                 await self._claimed_until_lost(number)
             except* (PartitionLostError, LogAwayError) as errors:
-                _log.warning("partition %d begins again: %s", number, _first(errors))
+                _log.warning("partition %d begins again: %s", number, first_error(errors))
             await asyncio.sleep(self._settings.session_timeout / 4)  # a zombie learns by then that it is one
 
     async def _claimed_until_lost(self, number: int) -> None:
@@ -175,10 +175,3 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc] # the base ha
             self._consumer.seek(place, claim.position)
             claim.reads = True
             self._consumer.resume(place)
-
-
-def _first(group: BaseExceptionGroup[TocsinError]) -> BaseException:
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

@@ -8,6 +8,7 @@ from aiokafka.errors import (
     AuthenticationMethodNotSupported,
     ClusterAuthorizationFailedError,
     GroupAuthorizationFailedError,
+    KafkaConnectionError,
     KafkaError,
     SaslAuthenticationFailed,
     TopicAuthorizationFailedError,
@@ -50,6 +51,9 @@ def translated(bootstrap: str) -> Iterator[None]:
         yield
     except _DENIED as error:
         raise LogError(f"kafka {bootstrap}: access denied: {reason(error)}") from error
+    except KafkaConnectionError as error:
+        told = "cannot be reached; is the address right, and are TLS and password as the broker wants them?"
+        raise LogAwayError(f"kafka {bootstrap}: {told}") from error
     except (KafkaError, OSError) as error:
         raise LogAwayError(f"kafka {bootstrap}: {reason(error)}") from error
 
