@@ -4,7 +4,7 @@ A sweep goes through the resources that were remembered when it began, under one
 policy that changed or reads the clock, or under all (`ALL`, after a takeover). Between
 slices events are handled, so that a policy change delays no event by more than a
 slice. Resources that an event brings meanwhile are judged by the policies there are
-now, and the sweep's verdict of them, from before, is not told (`Evaluator._tell`).
+now, and the sweep's verdict of them, from before, is not told (`Telling.records`).
 """
 
 from collections import deque
