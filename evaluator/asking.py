@@ -14,7 +14,7 @@ async def informed(inquiry: Inquiry, applied: ResourceApplied, images: KnowsImag
     wanted, to_verify = list(inquiry.wanted), list(inquiry.to_verify)
     found, verified = await asyncio.gather(
         asyncio.gather(*(images.find(each, applied) for each in wanted)),
-        asyncio.gather(*(images.verify(image, key, applied) for image, key in to_verify)),
+        asyncio.gather(*(images.verify(image, signer, applied) for image, signer in to_verify)),
     )
     return complete(
         inquiry, dict(zip(wanted, found, strict=True)), dict(zip(to_verify, verified, strict=True))

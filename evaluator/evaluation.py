@@ -21,7 +21,7 @@ from evaluator.policies.configs import Found, Unavailable, Wanted, each_image, w
 from evaluator.policies.document import Document, DocumentBuilder, document_key
 from evaluator.policies.judge import NOT_COMPLIANT, Judgement, judge, read_answer
 from evaluator.policies.matching import matching_images, unmatched_images
-from evaluator.policies.model import Key
+from evaluator.policies.model_authorities import Signer
 from evaluator.policies.resources import workload_of
 from evaluator.policies.signatures import Verification
 from evaluator.rego.engine import Because, Undefined, Value
@@ -37,7 +37,7 @@ NO_MATCHING_POLICY = PolicyRef(
 """The pseudo-policy of images no policy matches (upstream: `no-match-policy`)."""
 
 
-ToVerify = tuple[Wanted, Key]
+ToVerify = tuple[Wanted, Signer]
 """An image, and the authority that may have signed it."""
 
 _PASSED = Judgement(Outcome.PASS)
@@ -106,12 +106,12 @@ class Inquiry:
 
     @property
     def to_verify(self) -> frozenset[ToVerify]:
-        """The images whose signatures are needed, with the authorities whose keys they are verified by."""
+        """The images whose signatures are needed, with the authorities that they are verified for."""
         return frozenset(
-            (wanted(want.image), key)
+            (wanted(want.image), signer)
             for want in self.wants
             if isinstance(want.loaded.admission, Depends)
-            for key in want.loaded.admission.keys
+            for signer in want.loaded.admission.signers
         )
 
 
@@ -179,7 +179,7 @@ def _complete(
     finding = Finding(policy.ref, (), _PASSED, want.image, want.image_key)
     admission = want.loaded.admission
     if isinstance(admission, Depends):
-        admission = settle(policy, {key: verified[of, key] for key in admission.keys})
+        admission = settle(policy, {each: verified[of, each] for each in admission.signers})
     match admission:
         case Failed(message):
             return replace(finding, judgement=Judgement(Outcome.FAIL, message))

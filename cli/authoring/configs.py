@@ -10,7 +10,7 @@ import msgspec
 from evaluator.images.media import digest_of
 from evaluator.images.port import KnowsImages
 from evaluator.policies.configs import Found, ImageConfig, Unavailable, Wanted
-from evaluator.policies.model import Key
+from evaluator.policies.model_authorities import Signer
 from evaluator.policies.signatures import Verification
 from pipeline.errors import clip
 from pipeline.events import ResourceApplied
@@ -32,7 +32,7 @@ class AnnotatedConfigs:
             return await self._otherwise.find(wanted, applied)
         return read_config(self._text)
 
-    async def verify(self, wanted: Wanted, authority: Key, applied: ResourceApplied) -> Verification:
+    async def verify(self, wanted: Wanted, authority: Signer, applied: ResourceApplied) -> Verification:
         """An object cannot say that its images are signed."""
         return await self._otherwise.verify(wanted, authority, applied)
 

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from evaluator.policies.configs import Found, Wanted
-from evaluator.policies.model import Key
+from evaluator.policies.model_authorities import Signer
 from evaluator.policies.signatures import Verification
 from pipeline.events import ResourceApplied
 from pipeline.settings import ImageSettings
@@ -65,6 +65,6 @@ class ImagesOnDemand:
         """The configs of an image of a resource, or why there are none."""
         return await (self._images or await self.opened()).find(wanted, applied)
 
-    async def verify(self, wanted: Wanted, authority: Key, applied: ResourceApplied) -> Verification:
-        """Whether an image of a resource is signed by an authority's key."""
+    async def verify(self, wanted: Wanted, authority: Signer, applied: ResourceApplied) -> Verification:
+        """Whether an image of a resource is signed as an authority wants it."""
         return await (self._images or await self.opened()).verify(wanted, authority, applied)

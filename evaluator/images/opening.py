@@ -12,11 +12,11 @@ from evaluator.images.credentials import DockerConfig, Keychain
 from evaluator.images.places import Places
 from evaluator.images.pull_secrets import PullSecrets, ReadsObjects
 from evaluator.images.registry import Registry
-from evaluator.images.signatures import Signatures
+from evaluator.images.signatures.verifying import Signatures
 from evaluator.images.store import Store
 from evaluator.images.transport import Transport
 from evaluator.policies.configs import Found, Wanted
-from evaluator.policies.model import Key
+from evaluator.policies.model_authorities import Signer
 from evaluator.policies.signatures import Verification
 from pipeline.events import ResourceApplied
 from pipeline.settings import ImageSettings
@@ -60,6 +60,6 @@ class Images:
         """The configs of an image of a resource, or why there are none."""
         return await self.configs.find(wanted, self.keychain_of(applied))
 
-    async def verify(self, wanted: Wanted, authority: Key, applied: ResourceApplied) -> Verification:
-        """Whether an image of a resource is signed by an authority's key."""
+    async def verify(self, wanted: Wanted, authority: Signer, applied: ResourceApplied) -> Verification:
+        """Whether an image of a resource is signed as an authority wants it."""
         return await self.signatures.verify(wanted, authority, self.keychain_of(applied))

@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from evaluator.policies.configs import Found, Unavailable, Wanted
-from evaluator.policies.model import Key
+from evaluator.policies.model_authorities import Signer
 from evaluator.policies.signatures import Unverified, Verification
 from pipeline.events import ResourceApplied
 
@@ -15,8 +15,8 @@ class KnowsImages(Protocol):
         """The configs of an image of a resource, or why there are none; in bounded time."""
         ...
 
-    async def verify(self, wanted: Wanted, authority: Key, applied: ResourceApplied) -> Verification:
-        """Whether an image of a resource is signed by an authority's key; in bounded time."""
+    async def verify(self, wanted: Wanted, authority: Signer, applied: ResourceApplied) -> Verification:
+        """Whether an image of a resource is signed as an authority wants it; in bounded time."""
         ...
 
 
@@ -30,6 +30,6 @@ class NoImages:
         """Nothing."""
         return Unavailable(self._reason)
 
-    async def verify(self, wanted: Wanted, authority: Key, applied: ResourceApplied) -> Verification:  # noqa: ARG002 - see KnowsImages
+    async def verify(self, wanted: Wanted, authority: Signer, applied: ResourceApplied) -> Verification:  # noqa: ARG002 - see KnowsImages
         """Nothing."""
         return Unverified(self._reason)

@@ -6,7 +6,8 @@ from typing import Any
 
 from evaluator.lint.document import FLAGS
 from evaluator.lint.finding import Check, Finding, Severity
-from evaluator.policies.model import Action, Policy, Static
+from evaluator.policies.model import Policy
+from evaluator.policies.model_authorities import Action, Static
 from evaluator.policies.reading import InvalidPolicyError
 from pipeline.events import PolicyText
 

@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from evaluator.policies.model import Action, Authority, Key, Keyless, Policy, Static
+from evaluator.policies.model import Policy
+from evaluator.policies.model_authorities import Action, Authority, Signer, Static
 from evaluator.policies.signatures import Signed, Unsigned, Unverified, Verification
 
 _STATIC_MATCH: Mapping[str, Any] = {"static": True}
@@ -45,35 +46,35 @@ class Unknown:
 
 @dataclass(frozen=True, slots=True)
 class Depends:
-    """It depends on the signatures of each image by these keys."""
+    """It depends on what these authorities have signed of each image."""
 
-    keys: tuple[Key, ...]
+    signers: tuple[Signer, ...]
 
 
 def admit(policy: Policy) -> Passed | Failed | Unknown | Depends:
     """What the authorities say of whatever image, where no signature is needed to know it."""
     others = [authority for authority in policy.authorities if not isinstance(authority, Static)]
-    keys = tuple(each for each in others if isinstance(each, Key) and not each.unsupported)
+    signers = tuple(each for each in others if not each.unsupported)
     passing = _static_matches(policy)
     if passing and policy.rego is None:
         return Passed(passing)
-    if not keys:
+    if not signers:
         return settle(policy, {})
-    unsupported = tuple(filter(None, map(not_verified, others)))
+    unsupported = tuple(each.unsupported for each in others if each.unsupported)
     if unsupported and policy.rego is not None:  # the document would lack what they say
         return _unknown(unsupported)
-    return Depends(keys)
+    return Depends(signers)
 
 
-def settle(policy: Policy, verified: Mapping[Key, Verification]) -> Passed | Failed | Unknown:
-    """What the authorities say of one image. `verified`: by every key that `admit` asked for."""
+def settle(policy: Policy, verified: Mapping[Signer, Verification]) -> Passed | Failed | Unknown:
+    """What the authorities say of one image. `verified`: by every authority that `admit` asked for."""
     matches = dict(_static_matches(policy))
     reasons: list[str] = []
     unknown: list[Unknown] = []
     for authority in policy.authorities:
         match _answer(authority, verified):
-            case Signed(ids):
-                matches[authority.name] = {"signatures": [{"id": each} for each in ids]}
+            case Signed(signatures):
+                matches[authority.name] = {"signatures": [each.match() for each in signatures]}
             case Unsigned(reason):
                 reasons.append(reason)
             case Unknown() as answer:
@@ -86,33 +87,21 @@ def settle(policy: Policy, verified: Mapping[Key, Verification]) -> Passed | Fai
     return Failed("; ".join(dict.fromkeys(reasons)))
 
 
-def _answer(authority: Authority, verified: Mapping[Key, Verification]) -> Signed | Unsigned | Unknown | None:
+def _answer(
+    authority: Authority, verified: Mapping[Signer, Verification]
+) -> Signed | Unsigned | Unknown | None:
     """What one authority says; None for a static one that passes."""
-    match authority:
-        case Static():
-            return None if authority.action is Action.PASS else Unsigned(_reason(authority))
-        case Key(unsupported="", name=name):
-            answer = verified[authority]
-        case _:
-            return Unknown(not_verified(authority))
-    match answer:
-        case Signed():
+    if isinstance(authority, Static):
+        return None if authority.action is Action.PASS else Unsigned(_reason(authority))
+    if authority.unsupported:
+        return Unknown(authority.unsupported)
+    match verified[authority]:
+        case Signed() as answer:
             return answer
         case Unsigned(reason):
-            return Unsigned(f"{name}: {reason}")
+            return Unsigned(f"{authority.name}: {reason}")
         case Unverified(reason, retry_after):
-            return Unknown(f"{name}: {reason}", retry_after)
-
-
-def not_verified(authority: Authority) -> str:
-    """Why what an authority says cannot be known here; empty where it can."""
-    match authority:
-        case Keyless(path=path):
-            return f"{path}: Tocsin does not verify keyless signatures yet"
-        case Key(unsupported=reason):
-            return reason
-        case Static():
-            return ""
+            return Unknown(f"{authority.name}: {reason}", retry_after)
 
 
 def _static_matches(policy: Policy) -> Mapping[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from evaluator.policies.configs import ImageConfig
-from evaluator.policies.model import Rego
+from evaluator.policies.model_text import Rego
 from pipeline.errors import DocumentError, clip
 from pipeline.events import ResourceApplied
 

@@ -1,13 +1,34 @@
-"""What verifying the signatures of one image by one key comes to."""
+"""What verifying the signatures of one image by one authority comes to."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Signed:
-    """At least one signature verifies. `ids`: SHA-256 of what was signed, in hexadecimal, sorted."""
+class Signature:
+    """A signature that verifies, as a policy's Rego sees it.
 
-    ids: tuple[str, ...]
+    Source: policy-controller, `PolicySignature`. `id`: SHA-256 of the signed document, in
+    hexadecimal. The others are of a certificate, and empty where a key signed.
+    """
+
+    id: str
+    subject: str = ""
+    issuer: str = ""
+    github: tuple[tuple[str, str], ...] = ()
+    """Names such as `githubWorkflowRepo` with their values."""
+
+    def match(self) -> Mapping[str, str]:
+        """The object that stands for it in `authorityMatches`; what is empty is left out."""
+        fields = {"id": self.id, "subject": self.subject, "issuer": self.issuer, **dict(self.github)}
+        return {name: text for name, text in fields.items() if text}
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """At least one signature verifies. They are sorted by their ids."""
+
+    signatures: tuple[Signature, ...]
 
 
 @dataclass(frozen=True, slots=True)

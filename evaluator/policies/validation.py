@@ -9,10 +9,11 @@ drops them.
 
 from typing import Any, TypeGuard
 
-from evaluator.policies.authorities import not_verified
 from evaluator.policies.describe import describe
 from evaluator.policies.globs import is_legal
-from evaluator.policies.model import Authority, MatchRule, Policy, Rego
+from evaluator.policies.model import MatchRule, Policy
+from evaluator.policies.model_authorities import Authority, Static
+from evaluator.policies.model_text import Rego
 from evaluator.policies.reading import Findings, InvalidPolicyError, Section
 from evaluator.policies.resources import RESOURCES
 from evaluator.policies.selectors import parse_selector
@@ -131,8 +132,7 @@ def _check_mode(spec: Section) -> None:
 
 
 def _unsupported(authorities: tuple[Authority, ...], rego: Rego | None) -> str:
-    reasons = (not_verified(authority) for authority in authorities)
-    fields = [reason for reason in reasons if reason]
+    fields = [each.unsupported for each in authorities if not isinstance(each, Static) and each.unsupported]
     if rego is not None and rego.unsupported:
         fields.append(rego.unsupported)
     return "; ".join(fields)

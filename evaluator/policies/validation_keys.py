@@ -1,19 +1,17 @@
-"""Public keys and identities of authorities: reading and validating them.
+"""Public keys of authorities: reading and validating them.
 
-Source: policy-controller, `KeyRef.Validate`, `Identity.Validate` and
-`pkg/apis/policy/common`, `ValidateKMS`. Not checked here: that a Secret is in the
-controller's own namespace, which depends on where the controller runs.
+Source: policy-controller, `KeyRef.Validate` and `pkg/apis/policy/common`, `ValidateKMS`.
+Not checked here: that a Secret is in the controller's own namespace, which depends on where
+the controller runs.
 """
 
 import base64
 import binascii
 import re
-import warnings
 
 from evaluator.policies.describe import describe
-from evaluator.policies.model import Identity, KeyRef
+from evaluator.policies.model_authorities import KeyRef
 from evaluator.policies.reading import Section
-from pipeline.errors import clip
 
 _HASHES = ("sha224", "sha256", "sha384", "sha512")
 _KMS_SCHEMES = ("awskms://", "azurekms://", "hashivault://", "gcpkms://")
@@ -26,15 +24,6 @@ _AWS_KMS = re.compile(
 )
 _PEM = re.compile(r"-----BEGIN ((?:RSA )?PUBLIC KEY)-----\s(.*?)\s-----END \1-----", re.DOTALL)
 _DER_SEQUENCE = 0x30
-# Reasons of Python's parser that hold in Go's syntax (RE2) too. Where the two may differ, a
-# pattern is let through: a policy must not be refused for what Go accepts.
-_WRONG_EVERYWHERE = (
-    "missing ), unterminated subpattern",
-    "unbalanced parenthesis",
-    "unterminated character set",
-    "bad character range",
-    "bad escape (end of pattern)",
-)
 
 
 def parse_key(section: Section) -> KeyRef:
@@ -43,7 +32,7 @@ def parse_key(section: Section) -> KeyRef:
     secret = section.section("secretRef")
     sources = [name for name in ("data", "kms", "secretRef") if section.has_content(name)]
     if len(sources) != 1:
-        section.problem("", f"expected exactly one of data, kms, secretRef, got {_listed(sources)}")
+        section.problem("", f"expected exactly one of data, kms, secretRef, got {listed(sources)}")
     if data and not _is_public_key(data):
         section.problem("data", "expected a public key in PEM (BEGIN PUBLIC KEY), got something else")
     if kms:
@@ -60,24 +49,8 @@ def parse_key(section: Section) -> KeyRef:
     )
 
 
-def parse_identity(section: Section) -> Identity:
-    """Read an identity: an issuer and a subject, each as text or as a regular expression, not both."""
-    for plain, pattern in (("issuer", "issuerRegExp"), ("subject", "subjectRegExp")):
-        given = [name for name in (plain, pattern) if section.text(name)]
-        if len(given) != 1:
-            section.problem("", f"expected exactly one of {plain}, {pattern}, got {_listed(given)}")
-        reason = _wrong_pattern(section.text(pattern))
-        if reason:
-            section.problem(pattern, f"expected a regular expression (RE2), got one that is wrong: {reason}")
-    return Identity(
-        issuer=section.text("issuer"),
-        issuer_regexp=section.text("issuerRegExp"),
-        subject=section.text("subject"),
-        subject_regexp=section.text("subjectRegExp"),
-    )
-
-
-def _listed(names: list[str]) -> str:
+def listed(names: list[str]) -> str:
+    """Names of fields, for a message."""
     return " and ".join(names) if names else "none"
 
 
@@ -100,15 +73,10 @@ def _check_kms(section: Section, kms: str) -> None:
         section.problem("kms", f"expected awskms://[HOST:PORT]/ARN of a key or an alias, got {describe(kms)}")
 
 
-def _wrong_pattern(pattern: str) -> str:
-    if pattern.startswith(("*", "+", "?")):
-        return f"nothing to repeat before {pattern[0]}"
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            re.compile(pattern)
-    except re.error as error:
-        return clip(error.msg) if error.msg.startswith(_WRONG_EVERYWHERE) else ""
-    except (RecursionError, OverflowError):
-        return "nested too deep or too large"
+def not_verified(key: KeyRef, path: str) -> str:
+    """Why a key cannot be had here, in one line; empty where it can. `path`: of the object that names it."""
+    if key.kms:
+        return f"{path}.kms: Tocsin asks no key management service; put the public key in data"
+    if key.secret_name or key.secret_namespace or not key.data:
+        return f"{path}.secretRef: Tocsin reads no keys from Secrets; put the public key in data"
     return ""

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from evaluator.policies.describe import describe
-from evaluator.policies.model import PolicyType, Rego, TextSource
+from evaluator.policies.model_text import PolicyType, Rego, TextSource
 from evaluator.policies.reading import Section
 from pipeline.events import PolicyText
 

@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 
 from evaluator.images.credentials import DockerConfig
 from evaluator.images.opening import Images
-from evaluator.images.signature_keys import UnusableKeyError, is_signed, load_keys
-from evaluator.images.signature_texts import plain_candidate
-from evaluator.policies.model import Key, KeyRef, Source
+from evaluator.images.signatures.public_keys import is_signed, load_keys
+from evaluator.images.signatures.simple_signing import SIGNATURE_ANNOTATION, plain_candidate
+from evaluator.images.signatures.trust import NoTrustError
+from evaluator.policies.model_authorities import Key, KeyRef, Source
 from evaluator.policies.signatures import Signed, Unsigned, Unverified, Verification
 from pipeline.bus import Record
 from pipeline.events import Event, EventType, Outcome, PolicyApplied, Topic, policy_key, source_of
@@ -64,7 +65,8 @@ def ours(tmp_path_factory: pytest.TempPathFactory) -> Cosign:
 
 
 def authority(text: str, algorithm: str = "sha256") -> Key:
-    return Key("ours", "spec.authorities[0].key", KeyRef(data=text, hash_algorithm=algorithm))
+    key = KeyRef(data=text, hash_algorithm=algorithm)
+    return Key(name="ours", path="spec.authorities[0].key", key=key)
 
 
 async def verify(folder: Path, host: str, name: str, key: Key, digest: str = "") -> Verification:
@@ -129,7 +131,7 @@ async def test_no_signature_another_key_and_another_image_are_not_signed(
     assert unsigned == Unsigned(f"no signature of {name}@{bare}")
     theirs = Cosign(tmp_path / "theirs")
     other = await verify(tmp_path, host, f"{name}:1", authority(theirs.public_key))
-    assert other == Unsigned(f"no signature of {name}@{signed} is by this key (1 looked at)")
+    assert other == Unsigned(f"no signature of {name}@{signed} verifies: not by this key (1)")
 
 
 async def test_a_registry_that_is_not_there_leaves_it_unknown(ours: Cosign, tmp_path: Path) -> None:
@@ -183,8 +185,8 @@ def pem(der: bytes) -> str:
 
 def verifies(der: bytes, signature: bytes, message: bytes) -> bool:
     try:
-        return is_signed(load_keys(pem(der)), "sha256", signature, message)
-    except UnusableKeyError:
+        return is_signed(load_keys(pem(der))[0], "sha256", signature, message)
+    except NoTrustError:
         return False
 
 
@@ -208,5 +210,5 @@ def test_every_change_of_one_character_of_the_digest_is_refused(place: int, othe
         '{"critical": {"identity": {"docker-reference": "r/a"}, "image": {"docker-manifest-digest": "%s"},'
         ' "type": "cosign container image signature"}, "optional": null}'
     )
-    signed = plain_candidate((payload % digest).encode(), "", changed)
+    signed = plain_candidate((payload % digest).encode(), {SIGNATURE_ANNOTATION: ""}, changed)
     assert signed.is_about_it is (changed == digest)

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from evaluator.policies.authorities import Depends, Failed, Passed, Unknown, admit, settle
-from evaluator.policies.model import Key, Policy
-from evaluator.policies.signatures import Signed, Unsigned, Unverified, Verification
+from evaluator.policies.model import Policy
+from evaluator.policies.model_authorities import Key
+from evaluator.policies.signatures import Signature, Signed, Unsigned, Unverified, Verification
 from evaluator.policies.validation import parse
 from tests.unit.evaluator.policy_objects import PUBLIC_KEY, applied_policy, policy_object
 
@@ -90,7 +91,7 @@ def test_a_key_alone_depends_on_the_image(policy: dict[str, Any] | None) -> None
 @pytest.mark.parametrize(
     ("verification", "expected"),
     [
-        (Signed(("ab",)), Passed({"authority-1": {"signatures": [{"id": "ab"}]}})),
+        (Signed((Signature("ab"),)), Passed({"authority-1": {"signatures": [{"id": "ab"}]}})),
         (
             Unsigned("no signature"),
             Failed("disallowed by static policy: use our registry; authority-1: no signature"),
@@ -112,4 +113,4 @@ def test_a_registry_that_gives_no_answer_is_neither_a_pass_nor_a_fail() -> None:
 def test_a_keyless_authority_beside_a_key_that_does_not_verify_leaves_it_open() -> None:
     policy, key = keyed(KEY, KEYLESS)
     assert isinstance(settle(policy, {key: Unsigned("no signature")}), Unknown)
-    assert isinstance(settle(policy, {key: Signed(("ab",))}), Passed)
+    assert isinstance(settle(policy, {key: Signed((Signature("ab"),))}), Passed)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evaluator.policies.document import DocumentBuilder, build, document_key
-from evaluator.policies.model import Rego
+from evaluator.policies.model_text import Rego
 from pipeline.errors import DocumentError
 from tests.unit.evaluator.policy_objects import JSON_VALUES, applied_resource, pod
 

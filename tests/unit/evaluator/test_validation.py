@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from evaluator.policies.model import MatchRule, PolicyType, Rego, TextSource
+from evaluator.policies.model import MatchRule
+from evaluator.policies.model_text import PolicyType, Rego, TextSource
 from evaluator.policies.reading import InvalidPolicyError
 from evaluator.policies.resources import RESOURCES
 from evaluator.policies.validation import parse, policy_ref

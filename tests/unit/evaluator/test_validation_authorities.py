@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from evaluator.policies.model import Action, Identity, Key, Keyless, Static
+from evaluator.policies.model_authorities import Action, Identity, Key, Keyless, Static
 from evaluator.policies.validation import parse
 from tests.unit.evaluator.policy_objects import PUBLIC_KEY, applied_policy, policy_object, problems_of
 
@@ -177,6 +177,7 @@ def test_keyless_without_a_url_means_the_public_fulcio() -> None:
         Keyless(
             name="authority-0",
             path="spec.authorities[0].keyless",
+            unsupported=policy.unsupported,
             url="https://fulcio.sigstore.dev",
             identities=(Identity(issuer=IDENTITY["issuer"], subject=IDENTITY["subject"]),),
         ),

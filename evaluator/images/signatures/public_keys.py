@@ -20,7 +20,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_der_public_key,
 )
 
-from pipeline.errors import EvaluationError, clip
+from evaluator.images.signatures.trust import NoTrustError
+from pipeline.errors import clip
 
 PublicKey = ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey | rsa.RSAPublicKey
 
@@ -37,31 +38,18 @@ _HASHES: Mapping[str, HashAlgorithm] = {
 }
 
 
-class UnusableKeyError(EvaluationError):
-    """The text of a key holds none that can be used; the message says why."""
-
-
 @lru_cache(maxsize=256)
 def load_keys(text: str) -> tuple[PublicKey, ...]:
-    """The public keys of a PEM text. Raises UnusableKeyError."""
+    """The public keys of a PEM text. Raises NoTrustError."""
     found = tuple(_load(match[1], match[2]) for match in _PEM.finditer(text))
     if not 0 < len(found) <= _MOST_KEYS:
-        raise UnusableKeyError(f"expected 1 to {_MOST_KEYS} public keys in PEM, got {len(found)}")
+        raise NoTrustError(f"expected 1 to {_MOST_KEYS} public keys in PEM, got {len(found)}")
     return found
 
 
-def is_signed(keys: tuple[PublicKey, ...], algorithm: str, signature: bytes, message: bytes) -> bool:
-    """Whether a signature of a message is by one of these keys. `algorithm`: such as `sha256`."""
-    return any(_is_by(key, _HASHES[algorithm], signature, message) for key in keys)
-
-
-def decode(text: str) -> bytes | None:
-    """Base64 in its canonical form; None where it is not."""
-    try:
-        found = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        return None
-    return found if base64.b64encode(found).decode() == text else None
+def is_signed(key: PublicKey, algorithm: str, signature: bytes, message: bytes) -> bool:
+    """Whether a signature of a message is by this key. `algorithm`: such as `sha256`."""
+    return _is_by(key, _HASHES[algorithm], signature, message)
 
 
 def _load(label: str, body: str) -> PublicKey:
@@ -69,16 +57,16 @@ def _load(label: str, body: str) -> PublicKey:
         der = base64.b64decode("".join(body.split()), validate=True)
         key = load_der_public_key(der)
     except (binascii.Error, ValueError, UnsupportedAlgorithm) as error:
-        raise UnusableKeyError(f"the public key cannot be read: {clip(str(error), 100)}") from error
+        raise NoTrustError(f"the public key cannot be read: {clip(str(error), 100)}") from error
     if not isinstance(key, PublicKey):
-        raise UnusableKeyError("expected a key of ECDSA, RSA or Ed25519, got one of another kind")
+        raise NoTrustError("expected a key of ECDSA, RSA or Ed25519, got one of another kind")
     if isinstance(key, ec.EllipticCurvePublicKey) and not isinstance(key.curve, _CURVES):
-        raise UnusableKeyError(f"expected a key on P-256, P-384 or P-521, got {key.curve.name}")
+        raise NoTrustError(f"expected a key on P-256, P-384 or P-521, got {key.curve.name}")
     if isinstance(key, rsa.RSAPublicKey) and key.key_size not in _RSA_BITS:
-        raise UnusableKeyError(f"expected an RSA key of 2048 to 8192 bits, got {key.key_size}")
+        raise NoTrustError(f"expected an RSA key of 2048 to 8192 bits, got {key.key_size}")
     form = PublicFormat.PKCS1 if label.startswith("RSA") else PublicFormat.SubjectPublicKeyInfo
     if key.public_bytes(Encoding.DER, form) != der:
-        raise UnusableKeyError("the public key is not in its canonical form")
+        raise NoTrustError("the public key is not in its canonical form")
     return key
 
 

@@ -1,0 +1,110 @@
+"""Whether an image is signed as an authority wants it: finds signatures in its registry, and verifies them.
+
+First those of the tag that cosign derives from the digest (`tags`); only where none of
+them verifies, those that refer to the image (`referrers`). Whom an authority trusts is in
+`trusts`. An answer is kept for a while, and one question is asked once, however many ask.
+One deadline covers it.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Sequence
+from weakref import WeakValueDictionary
+
+from evaluator.images.content import Content
+from evaluator.images.credentials import Keychain
+from evaluator.images.errors import RegistryError
+from evaluator.images.signatures.candidates import Candidate
+from evaluator.images.signatures.looking import Looking
+from evaluator.images.signatures.referrers import referring
+from evaluator.images.signatures.tags import SIGNATURES, tagged
+from evaluator.images.signatures.trust import NoTrustError, Refused, Trust
+from evaluator.images.signatures.trusts import trusts_of
+from evaluator.policies.configs import Wanted
+from evaluator.policies.model_authorities import Signer
+from evaluator.policies.references import InvalidReferenceError, Reference, parse_reference
+from evaluator.policies.signatures import Signature, Signed, Unsigned, Unverified, Verification
+from evaluator.rego.recall import Recent
+from pipeline.errors import clip
+from pipeline.settings import ImageSettings
+
+_REMEMBERED = 4096
+_ANOTHER_IMAGE = Refused("not of this image")
+
+_Question = tuple[Wanted, Signer, Keychain]
+
+
+class Signatures:
+    """Asks by `content`. `clock`: seconds, monotonic."""
+
+    def __init__(self, settings: ImageSettings, content: Content, clock: Callable[[], float]) -> None:
+        self._settings = settings
+        self._content = content
+        self._clock = clock
+        self._known = Recent[_Question, tuple[Verification, float]](_REMEMBERED)
+        self._locks: WeakValueDictionary[_Question, asyncio.Lock] = WeakValueDictionary()
+
+    async def verify(self, wanted: Wanted, signer: Signer, keychain: Keychain) -> Verification:
+        """Whether an image is signed as an authority wants it."""
+        question = (wanted, signer, keychain)
+        lock = self._locks.setdefault(question, asyncio.Lock())
+        async with lock:
+            known = self._known.get(question)
+            if known is not None and known[1] > self._clock():
+                return known[0]
+            answer = await self._answer(wanted, signer, keychain)
+            failed = isinstance(answer, Unverified)
+            seconds = self._settings.failure_ttl if failed else self._settings.tag_ttl
+            self._known.put(question, (answer, self._clock() + seconds))
+            return answer
+
+    async def _answer(self, wanted: Wanted, signer: Signer, keychain: Keychain) -> Verification:
+        name, running = wanted
+        seconds = self._settings.deadline
+        try:
+            written = parse_reference(name)
+            async with asyncio.timeout(seconds):
+                trusts = await trusts_of(signer)
+                digest = running or await self._content.resolve(written, keychain)
+                looking = Looking(self._content, _place(signer, written), digest, keychain)
+                return await _judge(looking, trusts, signer)
+        except NoTrustError as error:
+            return Unverified(f"{signer.path}: {error}")
+        except InvalidReferenceError as error:
+            return Unverified(str(error))
+        except RegistryError as error:
+            return Unverified(clip(str(error)), error.retry_after)
+        except TimeoutError:
+            return Unverified(f"{name}: its signatures could not be read within {seconds:g} s")
+
+
+async def _judge(looking: Looking, trusts: Sequence[Trust], signer: Signer) -> Verification:
+    """The signatures of a tag count together, as upstream; what refers is looked at where none does."""
+    reasons: Counter[str] = Counter()
+    for carrier in (tagged(looking, signer.source.tag_prefix, SIGNATURES), referring(looking)):
+        candidates = [each async for each in carrier]
+        for trust in trusts:
+            found = [_verify(trust, each) for each in candidates]
+            signatures = {each for each in found if isinstance(each, Signature)}
+            if signatures:
+                return Signed(tuple(sorted(signatures, key=lambda each: each.id)))
+            reasons.update(each.reason for each in found if isinstance(each, Refused))
+    if not reasons:
+        return Unsigned(f"no signature of {looking.image}")
+    said = ", ".join(f"{reason} ({times})" for reason, times in reasons.items())
+    return Unsigned(f"no signature of {looking.image} verifies: {said}")
+
+
+def _verify(trust: Trust, candidate: Candidate) -> Signature | Refused:
+    return trust.verify(candidate) if candidate.is_about_it else _ANOTHER_IMAGE
+
+
+def _place(signer: Signer, written: Reference) -> Reference:
+    """The repository that has the signatures. Raises InvalidReferenceError."""
+    if not signer.source.oci:
+        return written
+    if "/" not in signer.source.oci:
+        raise InvalidReferenceError(
+            f"source.oci {signer.source.oci}: expected a repository behind the registry"
+        )
+    return parse_reference(signer.source.oci)

@@ -1,0 +1,87 @@
+"""Whom a policy trusts: the kinds of authorities, parsed and valid.
+
+Source: sigstore policy-controller, `pkg/apis/policy/v1beta1/clusterimagepolicy_types.go`, `Authority`.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Action(StrEnum):
+    """What a static authority says."""
+
+    PASS = "pass"  # noqa: S105 - not a password
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class Static:
+    """An authority that says pass or fail without looking."""
+
+    name: str
+    action: Action
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRef:
+    """Where a public key is: exactly one of PEM text, a KMS URL, a Secret."""
+
+    data: str = ""
+    kms: str = ""
+    secret_name: str = ""
+    secret_namespace: str = ""
+    hash_algorithm: str = "sha256"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who may have signed: an issuer and a subject, each as text or as a regular expression."""
+
+    issuer: str = ""
+    issuer_regexp: str = ""
+    subject: str = ""
+    subject_regexp: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where signatures are, if not beside the image. `tag_prefix` goes in front of their tags."""
+
+    oci: str = ""
+    tag_prefix: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Signer:
+    """What authorities have in common that look at signatures. `path` is where the policy names it.
+
+    `unsupported`: one line about what it wants that is not verified here; empty when there is none.
+    """
+
+    name: str
+    path: str
+    source: Source = Source()
+    unsupported: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key(_Signer):
+    """An authority that verifies with a public key."""
+
+    key: KeyRef
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keyless(_Signer):
+    """An authority that verifies certificates of a CA."""
+
+    url: str
+    identities: tuple[Identity, ...]
+    ca_cert: KeyRef | None = None
+
+
+Signer = Key | Keyless
+"""An authority that looks at what is signed."""
+
+Authority = Static | Signer
