@@ -46,8 +46,9 @@ lock: $(READY) ## pin every dependency again, with hashes
 	@echo 'hatchling>=1.27' | $(BIN)/uv pip compile -q - --universal --generate-hashes --no-header \
 		-c requirements/dev.txt -o requirements/build.txt
 
-schemas: $(READY) ## write what is generated under docs/reference but the engines: schemas, commands, lint rules, metrics
+schemas: $(READY) ## write what is generated under docs/reference but the engines: schemas, AsyncAPI, commands, lint rules, metrics
 	$(BIN)/python -m pipeline.schemas docs/reference/schemas
+	$(BIN)/python -m pipeline.asyncapi docs/reference/asyncapi.json
 	$(BIN)/python -m cli.report.schema docs/reference/schemas
 	$(BIN)/python -m evaluator.lint.reference docs/reference/lint.md
 	$(BIN)/python -m pipeline.telemetry.reference docs/reference/metrics.md

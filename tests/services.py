@@ -256,6 +256,8 @@ def _needed(path: Path, name: str, tool: str = "go") -> str | None:
 
 
 if __name__ == "__main__":
+    from tests.consumers import node
+
     build_opa()
     build_registry()
     build_cosign()
@@ -263,5 +265,6 @@ if __name__ == "__main__":
     fetch_pod_security()
     fetch_compose_schema()
     fetch_report_crds()
+    node.install()
     build_kube()
     sys.exit(0)
