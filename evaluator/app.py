@@ -121,6 +121,7 @@ class Evaluator:
 
     def _judge_again(self) -> None:
         """Begin the sweeps that are due."""
+        self._policing.look_at_waivers(self._clock())
         for due in self._schedule.due(asyncio.get_running_loop().time()):
             if due.policy not in self._state.policies:
                 self._schedule.drop_policy(due.policy)

@@ -1,4 +1,4 @@
-"""The policies of an evaluator: put in place, taken away, and what is said of each.
+"""The policies and waivers of an evaluator: put in place, taken away, and what is said of each.
 
 What a change of them asks to be judged again is begun here (`sweep`), and done by the evaluator.
 """
@@ -31,6 +31,7 @@ from pipeline.events import (
     resource_key,
     source_of,
 )
+from pipeline.waivers import WaiverApplied, is_waiver_key
 
 
 class Policing:
@@ -64,8 +65,11 @@ class Policing:
         self._sweeps.add(key, [each for each in self._state.resource_keys() if each.startswith(start)])
 
     async def take(self, record: Record, publisher: Publisher) -> None:
-        """Load or drop a policy, and judge every resource remembered by it."""
+        """Load or drop a policy, and judge every resource remembered by it; of a waiver, see below."""
         key = record.key
+        if is_waiver_key(key):
+            self._take_waiver(record)
+            return
         applied = record.event.data if record.event else None
         self._state.heard_of(policy_name(key))
         handed_on = carried(record.event) if record.event else {}
@@ -76,6 +80,23 @@ class Policing:
         self._checked.pop(key, None)
         self._library.forget(key)
         await self.withdraw(key, Withdrawal.POLICY_DELETED, publisher, handed_on)
+
+    def _take_waiver(self, record: Record) -> None:
+        """Put a waiver in place, or drop it, and judge again what it may decide about."""
+        applied = record.event.data if record.event else None
+        waiver = applied if isinstance(applied, WaiverApplied) else None
+        self._state.put_waiver(record.key, waiver)
+        self._sweep_under(record.key, waiver, carried(record.event) if record.event else {})
+
+    def look_at_waivers(self, now: datetime) -> None:
+        """Judge again what the waivers covered that have expired since the last look."""
+        for key in self._state.waivers.ended(now):
+            self._sweep_under(key, None, {})
+
+    def _sweep_under(self, key: str, waiver: WaiverApplied | None, handed_on: Mapping[str, str]) -> None:
+        for policy, resources in self._state.under_waiver(waiver, key).items():
+            self._handed_on[policy] = handed_on
+            self._sweeps.add_some(policy, list(dict.fromkeys(resources)))
 
     async def put(
         self, key: str, applied: PolicyApplied, publisher: Publisher, handed_on: Mapping[str, str]

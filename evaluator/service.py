@@ -22,6 +22,7 @@ from pipeline.kafka.broadcast import Broadcast
 from pipeline.kafka.claim import Claim
 from pipeline.kafka.topics import require
 from pipeline.settings import EvaluatorSettings, KafkaSettings
+from pipeline.waivers import WaiverApplied, waiver_key
 
 
 class PartitionedEvaluator:
@@ -70,6 +71,9 @@ class PartitionedEvaluator:
         )
         consumer, publisher = self._watched(claim)
         applied = [record.event.data for record in policies if record.event]
+        for waiver in applied:
+            if isinstance(waiver, WaiverApplied):
+                state.put_waiver(waiver_key(waiver.cluster, waiver.name), waiver)
         await evaluator.catch_up([data for data in applied if isinstance(data, PolicyApplied)], publisher)
         await claim.acknowledge(Delivery((), {}))
         await evaluator.run(consumer, publisher)

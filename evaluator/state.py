@@ -15,6 +15,7 @@ import msgspec
 
 from evaluator.evaluation import NO_MATCHING_POLICY
 from evaluator.loading import LoadedPolicy
+from evaluator.waivers import Waivers, names
 from pipeline.events import (
     Image,
     Outcome,
@@ -23,9 +24,11 @@ from pipeline.events import (
     ResourceRef,
     Verdict,
     is_final,
+    is_violation,
     policy_key,
     resource_key,
 )
+from pipeline.waivers import WaiverApplied, waiver_key
 
 _encoder = msgspec.msgpack.Encoder()
 _resources = msgspec.msgpack.Decoder(ResourceApplied)
@@ -44,6 +47,8 @@ class LastVerdict:
     policy: PolicyRef
     image: Image | None
     file: str
+    waiver: str
+    """Name of what waives it; empty where nothing does."""
 
 
 def fingerprint(verdict: Verdict) -> bytes:
@@ -55,6 +60,7 @@ def fingerprint(verdict: Verdict) -> bytes:
         verdict.images,
         verdict.image,
         verdict.policy,
+        verdict.waiver,
     )
     return hashlib.sha256(_encoder.encode(told)).digest()[:16]
 
@@ -65,6 +71,7 @@ class State:
     def __init__(self, *, remember: bool, once: bool = False) -> None:
         self.policies: Mapping[str, LoadedPolicy] = {}
         """By key."""
+        self.waivers = Waivers()
         self.tells_all = once
         self._remember = remember
         self._once = once
@@ -83,6 +90,13 @@ class State:
         """Forget a policy."""
         self.policies = {known: loaded for known, loaded in self.policies.items() if known != key}
         self._policies_of.clear()
+
+    def put_waiver(self, key: str, waiver: WaiverApplied | None) -> None:
+        """Put a waiver in place, under its key on the log; None: it is gone."""
+        if waiver is None:
+            self.waivers.drop(key)
+        else:
+            self.waivers.put(key, waiver)
 
     def policies_of(self, cluster: str) -> Sequence[LoadedPolicy]:
         """The policies of one cluster."""
@@ -141,6 +155,20 @@ class State:
             if any(policy_key(last.cluster, last.policy.name) == policy for last in verdicts.values())
         ]
 
+    def under_waiver(self, waiver: WaiverApplied | None, key: str) -> dict[str, list[str]]:
+        """What a waiver may decide about: keys of resources by the policy's key, of policies in place.
+
+        Violations of its policies, and what it waives now; without the waiver only the latter.
+        `key`: the waiver's.
+        """
+        found: dict[str, list[str]] = {}
+        for resource, verdicts in self._verdicts.items():
+            for last in verdicts.values():
+                mine = bool(last.waiver) and waiver_key(last.cluster, last.waiver) == key
+                if mine or (waiver is not None and _may_be_waived(last, waiver)):
+                    found.setdefault(policy_key(last.cluster, last.policy.name), []).append(resource)
+        return {policy: resources for policy, resources in found.items() if policy in self.policies}
+
     def judging(self) -> set[str]:
         """Keys of the policies that verdicts are of."""
         return {
@@ -189,6 +217,7 @@ class State:
             policy=verdict.policy,
             image=verdict.image,
             file=verdict.file,
+            waiver=verdict.waiver.name if verdict.waiver else "",
         )
 
     def _withdraw(self, resource_key: str, verdict_key: str, event_id: str, verdict: Verdict) -> None:
@@ -197,6 +226,11 @@ class State:
             self._withdrawn.pop(resource_key, None)
         else:
             self._withdrawn.setdefault(resource_key, {})[verdict_key] = event_id
+
+
+def _may_be_waived(last: LastVerdict, waiver: WaiverApplied) -> bool:
+    is_one = is_violation(last.outcome, last.policy.mode)
+    return is_one and last.cluster == waiver.cluster and names(waiver, last.policy.name)
 
 
 def _pop(table: dict[str, dict[str, Any]], outer: str, inner: str) -> None:

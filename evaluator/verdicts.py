@@ -8,9 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from types import MappingProxyType
 
+from msgspec import structs
+
 from evaluator.evaluation import Finding
-from evaluator.policies.change import change, verdict_id
+from evaluator.policies.change import change, cover, verdict_id
 from evaluator.state import LastVerdict, State, fingerprint
+from evaluator.waivers import Subject
 from pipeline.bus import Record
 from pipeline.events import (
     VERDICT_TYPES,
@@ -21,10 +24,12 @@ from pipeline.events import (
     Topic,
     Verdict,
     Withdrawal,
+    is_violation,
     source_of,
     subject_of,
     verdict_key,
 )
+from pipeline.waivers import WaiverRef
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
@@ -49,14 +54,15 @@ def tell(
     for finding in findings:
         key = key_of(applied, finding)
         last = state.last(resource_key, key)
-        verdict = _verdict(applied, finding, Change.NEW, now)
-        if last is not None:
-            kind = change(last.outcome, verdict.outcome, same=last.fingerprint == fingerprint(verdict))
-            verdict = _verdict(applied, finding, kind, now)
-            if kind is Change.NONE:
-                if state.tells_all:  # the same decision has the same id: whoever knows it passes it over
-                    yield _record(key, last.event_id, verdict, handed_on)
-                continue
+        waiver = _waiver(state, applied, finding, now)
+        verdict = _verdict(applied, finding, Change.NEW, now, waiver)
+        kind = _change(last, verdict)
+        if kind is not Change.NEW:
+            verdict = structs.replace(verdict, change=kind)
+        if last is not None and kind is Change.NONE:
+            if state.tells_all:  # the same decision has the same id: whoever knows it passes it over
+                yield _record(key, last.event_id, verdict, handed_on)
+            continue
         event_id = verdict_id(
             key=key,
             previous_id=state.previous_id(resource_key, key),
@@ -66,9 +72,26 @@ def tell(
             policy_digest=finding.policy.digest,
             image_config_digest=finding.config_digest,
             outcome=verdict.outcome,
+            waiver=f"{waiver.name}/{waiver.expires.isoformat()}" if waiver else "",
         )
         state.put_verdict(resource_key, key, event_id, verdict)
         yield _record(key, event_id, verdict, handed_on)
+
+
+def _waiver(state: State, applied: ResourceApplied, finding: Finding, now: datetime) -> WaiverRef | None:
+    """What covers a finding; only a violation can be waived."""
+    if not is_violation(finding.judgement.outcome, finding.policy.mode):
+        return None
+    images = (finding.image,) if finding.image else finding.images
+    return state.waivers.covering(Subject(applied, finding.policy.name, images), now)
+
+
+def _change(last: LastVerdict | None, verdict: Verdict) -> Change:
+    before = last is not None and last.waiver != ""
+    violated = is_violation(verdict.outcome, verdict.policy.mode)
+    covered = cover(before=before, now=verdict.waiver is not None, violated=violated)
+    same = last is not None and last.fingerprint == fingerprint(verdict)
+    return change(last.outcome if last else None, verdict.outcome, same=same, cover=covered)
 
 
 def withdraw(
@@ -107,7 +130,9 @@ def withdraw(
         yield _record(key, event_id, verdict, handed_on)
 
 
-def _verdict(applied: ResourceApplied, finding: Finding, kind: Change, now: datetime) -> Verdict:
+def _verdict(
+    applied: ResourceApplied, finding: Finding, kind: Change, now: datetime, waiver: WaiverRef | None
+) -> Verdict:
     judgement = finding.judgement
     return Verdict(
         cluster=applied.cluster,
@@ -124,6 +149,7 @@ def _verdict(applied: ResourceApplied, finding: Finding, kind: Change, now: date
         evaluated_at=now,
         resource_digest=applied.digest,
         file=applied.file,
+        waiver=waiver,
     )
 
 
@@ -155,4 +181,6 @@ def _extensions(verdict: Verdict) -> dict[str, str]:
     }
     if verdict.resource.namespace:
         extensions["namespace"] = verdict.resource.namespace
+    if verdict.waiver:
+        extensions["waiver"] = verdict.waiver.name
     return extensions

@@ -39,7 +39,7 @@ Data only ever gains fields: ignore those that you do not know."""
 
 _TOPICS = {
     Topic.RESOURCES: "The resources of all clusters as they are now. Compacted.",
-    Topic.POLICIES: "The policies of all clusters as they are now. Compacted, one partition.",
+    Topic.POLICIES: "The policies and waivers of all clusters as they are now. Compacted, one partition.",
     Topic.VERDICTS: "What each policy says of each resource, when it changes. Compacted; read it committed.",
     Topic.DEADLETTERS: "What could not be read, and why. Compacted, one partition.",
 }

@@ -38,6 +38,7 @@ _VERDICT = (
     Attribute(
         "change", "The verdict beside the previous one of its key.", required=True, values=tuple(Change)
     ),
+    Attribute("waiver", "Name of the waiver that covers the violation; absent where none does."),
     *_HANDED_ON,
 )
 _VERDICT_TYPES = tuple(type_ for type_ in EventType if type_.startswith("dev.tocsin.verdict."))
@@ -46,6 +47,7 @@ EXTENSIONS: Mapping[EventType, tuple[Attribute, ...]] = {
     EventType.RESOURCE_APPLIED: _HANDED_ON,
     EventType.POLICY_APPLIED: _HANDED_ON,
     EventType.POLICY_CHECKED: (_CLUSTER, _POLICY, *_HANDED_ON),
+    EventType.WAIVER_APPLIED: _HANDED_ON,
     EventType.SOURCE_FAILED: _HANDED_ON,
     **dict.fromkeys(_VERDICT_TYPES, _VERDICT),
 }
@@ -55,6 +57,7 @@ SUBJECTS: Mapping[EventType, str] = {
     EventType.RESOURCE_APPLIED: "namespace/kind/name of the resource, or kind/name.",
     EventType.POLICY_APPLIED: "ClusterImagePolicy/name.",
     EventType.POLICY_CHECKED: "ClusterImagePolicy/name.",
+    EventType.WAIVER_APPLIED: "Waiver/name.",
     EventType.SOURCE_FAILED: "The file or the message that could not be read.",
     **dict.fromkeys(_VERDICT_TYPES, "namespace/kind/name of the resource, or kind/name."),
 }
@@ -64,6 +67,7 @@ TOPIC_OF: Mapping[EventType, Topic] = {
     EventType.RESOURCE_APPLIED: Topic.RESOURCES,
     EventType.POLICY_APPLIED: Topic.POLICIES,
     EventType.POLICY_CHECKED: Topic.VERDICTS,
+    EventType.WAIVER_APPLIED: Topic.POLICIES,
     EventType.SOURCE_FAILED: Topic.DEADLETTERS,
     **dict.fromkeys(_VERDICT_TYPES, Topic.VERDICTS),
 }
@@ -71,7 +75,7 @@ TOPIC_OF: Mapping[EventType, Topic] = {
 
 KEYS: Mapping[Topic, str] = {
     Topic.RESOURCES: "cluster/uid",
-    Topic.POLICIES: "cluster/name",
+    Topic.POLICIES: "cluster/name of a policy, cluster/waiver/name of a waiver",
     Topic.VERDICTS: "cluster/uid/policy[/image] of a verdict, cluster/policy of a checked policy",
     Topic.DEADLETTERS: "cluster/file#document, or the key of what could not be read",
 }

@@ -13,6 +13,9 @@ from typing import Any
 
 import msgspec
 
+from pipeline.data import Data
+from pipeline.waivers import WaiverApplied, WaiverRef
+
 REDACTED = "[redacted]"
 """What a literal environment value is on the log, where the watcher replaces them."""
 
@@ -32,6 +35,7 @@ class EventType(StrEnum):
     RESOURCE_APPLIED = "dev.tocsin.resource.applied.v1"
     POLICY_APPLIED = "dev.tocsin.policy.applied.v1"
     POLICY_CHECKED = "dev.tocsin.policy.checked.v1"
+    WAIVER_APPLIED = "dev.tocsin.waiver.applied.v1"
     SOURCE_FAILED = "dev.tocsin.source.failed.v1"
     VERDICT_PASSED = "dev.tocsin.verdict.passed.v1"
     VERDICT_WARNED = "dev.tocsin.verdict.warned.v1"
@@ -65,6 +69,10 @@ class Change(StrEnum):
     IMPROVED = "improved"
     UPDATED = "updated"
     NONE = "none"
+    WAIVED = "waived"
+    """A violation that a waiver covers from now on; also one that is new."""
+    RETURNED = "returned"
+    """A violation that no waiver covers any more."""
 
 
 class Withdrawal(StrEnum):
@@ -74,10 +82,6 @@ class Withdrawal(StrEnum):
     POLICY_DELETED = "policy_deleted"
     POLICY_CHANGED = "policy_changed"
     OUT_OF_SCOPE = "out_of_scope"
-
-
-class Data(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """Base of all event data: immutable, camelCase in JSON, absent where it has nothing to say."""
 
 
 class ResourceRef(Data, frozen=True, omit_defaults=False):
@@ -162,7 +166,7 @@ class PolicyChecked(Data, frozen=True):
     """Invalid: field path and reason."""
     unsupported: str = ""
     """Valid, but it uses what Tocsin does not evaluate yet."""
-    refusals: dict[str, str] = {}
+    refusals: dict[str, str] = msgspec.field(default_factory=dict)
     """Engine -> why it was not chosen."""
     findings: tuple[PolicyFinding, ...] = ()
     reads: tuple[str, ...] = ()
@@ -228,9 +232,11 @@ class Verdict(Data, frozen=True):
     reason: Withdrawal | None = None
     """Set on a withdrawn verdict only."""
     file: str = ""
+    waiver: WaiverRef | None = None
+    """Set on a violation that is waived: it is one all the same, and admission knows no waivers."""
 
 
-Payload = ResourceApplied | PolicyApplied | PolicyChecked | SourceFailed | Verdict
+Payload = ResourceApplied | PolicyApplied | PolicyChecked | SourceFailed | Verdict | WaiverApplied
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
@@ -250,6 +256,7 @@ DATA_TYPES: Mapping[EventType, type[Payload]] = {
     EventType.RESOURCE_APPLIED: ResourceApplied,
     EventType.POLICY_APPLIED: PolicyApplied,
     EventType.POLICY_CHECKED: PolicyChecked,
+    EventType.WAIVER_APPLIED: WaiverApplied,
     EventType.SOURCE_FAILED: SourceFailed,
     EventType.VERDICT_PASSED: Verdict,
     EventType.VERDICT_WARNED: Verdict,

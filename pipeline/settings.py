@@ -55,6 +55,8 @@ class SourceSettings:
     namespace: str
     max_document_bytes: int
     texts: TextSettings = TextSettings()
+    waiver_days: int = 0
+    """How far ahead a waiver may end; 0: as far as it likes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,8 @@ class ClusterSettings:
     lease: str
     lease_duration: float
     texts: TextSettings
+    waiver_namespace: str = ""
+    waiver_days: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +243,20 @@ class Settings(BaseSettings):
         default="cosign-system",
         pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$",
         description="Namespace of the ConfigMaps that configMapRef names: the one of policy-controller.",
+    )
+    waivers: str = Field(
+        default="", description="File or folder of waivers, for `scan`, `run` and `watch`; empty: none."
+    )
+    waiver_namespace: str = Field(
+        default="",
+        pattern=r"^$|^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$",
+        description="Namespace of ConfigMaps that hold waivers (label tocsin.dev/waivers=true); empty: none.",
+    )
+    waiver_max_days: int = Field(
+        default=0,
+        ge=0,
+        le=36_500,
+        description="Days from now in which a waiver has to end, or it is refused; 0: any end will do.",
     )
     policy_text_limit_kib: int = Field(
         default=1024,
@@ -537,6 +555,7 @@ class Settings(BaseSettings):
             namespace=self.namespace,
             max_document_bytes=self.max_document_mib * 2**20,
             texts=self.texts,
+            waiver_days=self.waiver_max_days,
         )
 
     @property
@@ -560,6 +579,8 @@ class Settings(BaseSettings):
             lease=self.lease,
             lease_duration=self.lease_duration,
             texts=self.texts,
+            waiver_namespace=self.waiver_namespace,
+            waiver_days=self.waiver_max_days,
         )
 
     @property

@@ -5,6 +5,7 @@ The same questions as the database answers for a run in one process.
 
 from pipeline.bus import Record
 from pipeline.events import PolicyApplied, ResourceApplied, SourceFailed, Topic
+from pipeline.waivers import WaiverApplied
 
 
 class EarlierOnLog:
@@ -15,6 +16,7 @@ class EarlierOnLog:
         self._resources: dict[str, tuple[str, str, str]] = {}
         self._policies: dict[str, str] = {}
         self._failures: dict[str, str] = {}
+        self._waivers: dict[str, str] = {}
 
     def take(self, record: Record) -> None:
         """A record of the resources, the policies, or the dead letters."""
@@ -25,12 +27,15 @@ class EarlierOnLog:
                 self._resources[record.key] = (file, ref.kind, ref.namespace)
             case PolicyApplied(file=file):
                 self._policies[record.key] = file
+            case WaiverApplied(file=file):
+                self._waivers[record.key] = file
             case SourceFailed(file=file):
                 self._failures[record.key] = file
             case _ if record.topic is Topic.RESOURCES:
                 self._resources.pop(record.key, None)
             case _ if record.topic is Topic.POLICIES:
                 self._policies.pop(record.key, None)
+                self._waivers.pop(record.key, None)
             case _:
                 self._failures.pop(record.key, None)
 
@@ -46,6 +51,10 @@ class EarlierOnLog:
     async def known_policies(self, cluster: str) -> dict[str, str]:
         """Key -> file."""
         return {key: file for key, file in self._policies.items() if _is_of(key, cluster)}
+
+    async def known_waivers(self, cluster: str) -> dict[str, str]:
+        """Key -> file."""
+        return {key: file for key, file in self._waivers.items() if _is_of(key, cluster)}
 
     async def known_source_errors(self, cluster: str) -> dict[str, str]:
         """Key -> file of what could not be read."""

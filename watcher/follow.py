@@ -20,6 +20,7 @@ from watcher.followed_resources import FollowedResources
 from watcher.known import Known
 from watcher.records import tombstone
 from watcher.summary import Summary, Tally
+from watcher.waivers.files import FollowedWaivers
 
 RECHECK = 10.0
 """Seconds after which to look without a notice; a look at 10,000 files takes some 0.1 s."""
@@ -35,24 +36,27 @@ async def follow(
     known: Known | None = None,
     listed: Callable[[Summary], None] | None = None,
     recheck: float = RECHECK,
+    waiver_paths: Sequence[str] = (),
 ) -> None:
-    """Publish what is at these paths, policies first, then follow them until `stop`.
+    """Publish what is at these paths, waivers and policies first, then follow them until `stop`.
 
     What `known` names and is not there any more gets its tombstone in the first
     listing. `listed` is called after each look at the disk with what that look
     read; the first one read everything.
     """
     known = known or Known()
+    waivers = FollowedWaivers(waiver_paths, publisher, settings, clock, known.waivers)
     policies = FollowedPolicies(policy_paths, publisher, settings, clock, known.policies)
     resources = FollowedResources(manifest_paths, publisher, settings, clock, known.resources)
     unmended = set(known.failures)
-    async with aclosing(changes([*policy_paths, *manifest_paths], stop, recheck)) as looks:
+    async with aclosing(changes([*waiver_paths, *policy_paths, *manifest_paths], stop, recheck)) as looks:
         async for _ in looks:
             tally = Tally()
+            await waivers.refresh(stop, tally)
             await policies.refresh(stop, tally)
             await resources.refresh(stop, tally)
             if unmended and not stop.is_set():
-                mended = sorted(unmended - policies.failing - resources.failing)
+                mended = sorted(unmended - waivers.failing - policies.failing - resources.failing)
                 await publisher.publish([tombstone(Topic.DEADLETTERS, key) for key in mended])
                 unmended.clear()
             if listed is not None:

@@ -17,6 +17,7 @@ class Known:
     resources: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     policies: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     failures: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    waivers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
 class Remainder:

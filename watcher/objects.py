@@ -12,6 +12,7 @@ import msgspec
 
 from pipeline.errors import DocumentError, clip
 from pipeline.events import PolicyText, ResourceRef
+from pipeline.waivers import WAIVER_GROUP, WAIVER_KIND
 from watcher.documents import ListKind
 from watcher.kinds.metadata import METADATA
 from watcher.kinds.shapes import ShapeError, check
@@ -69,10 +70,14 @@ class ConfigMap(msgspec.Struct, frozen=True, array_like=True):
 
 
 class PassedOver(msgspec.Struct, frozen=True, tag=True, array_like=True):
-    """An object of another kind. `config_map`: what it holds, where it is one and that is wanted."""
+    """An object of another kind. `config_map`: what it holds, where it is one and that is wanted.
+
+    `waiver`: the document of a Waiver; `watcher.waivers` reads it, where waivers are looked for.
+    """
 
     kind: str
     config_map: ConfigMap | None = None
+    waiver: dict[str, Any] | None = None
 
 
 class Problem(msgspec.Struct, frozen=True, tag=True, array_like=True):
@@ -169,6 +174,8 @@ def _read_object(body: dict[str, Any], namespace: str, *, config_maps: bool) -> 
         return _read_workload(body, group, namespace)
     if (api_version, kind) == ("v1", "ConfigMap"):
         return PassedOver(kind, config_map_of(body) if config_maps else None)
+    if kind == WAIVER_KIND and group == WAIVER_GROUP:
+        return PassedOver(kind, waiver=body)
     known = kind in _VERSIONS or kind == POLICY_KIND
     return PassedOver(clip(f"{kind} of {api_version}" if known else kind, _NAME_LIMIT))
 
@@ -184,6 +191,8 @@ def _read_policy(body: dict[str, Any]) -> Policy | None:
         raise _ObjectError(f"{name}: metadata.{error}") from None
     if not meta.name:
         raise _ObjectError(f"{POLICY_KIND}: no metadata.name")
+    if "/" in meta.name:  # as the API server has it; keys on the log rely on it
+        raise _ObjectError(f"{name}: metadata.name: expected a name without /")
     if meta.deletionTimestamp:
         return None
     digest = _digest({"apiVersion": body["apiVersion"], "spec": body.get("spec")})

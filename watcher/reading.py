@@ -47,7 +47,7 @@ class EndOfFile:
     problem: PathProblem | None = None
 
 
-_Key = tuple[str, Place] | EndOfFile
+Key = tuple[str, Place] | EndOfFile
 
 Found = FoundResource | FoundPolicy | PassedOver | Failure | EndOfFile
 
@@ -60,8 +60,8 @@ def read_files(
     `config_maps`: see `watcher.objects.read`.
     """
     identities: Identities | None = None
-    ahead = ReadAhead[_Key](settings.namespace, config_maps=config_maps)
-    for key, contents in ahead.read(_parts_of(files, settings.max_document_bytes)):
+    ahead = ReadAhead[Key](settings.namespace, config_maps=config_maps)
+    for key, contents in ahead.read(parts_of(files, settings.max_document_bytes)):
         if isinstance(key, EndOfFile):
             identities = None
             yield key
@@ -73,8 +73,8 @@ def read_files(
             yield _found(file, place, content, identities)
 
 
-def _parts_of(files: Sequence[ManifestFile], cap: int) -> Iterator[tuple[_Key, Part | None]]:
-    """The documents of all files, and after those of each its end."""
+def parts_of(files: Sequence[ManifestFile], cap: int) -> Iterator[tuple[Key, Part | None]]:
+    """The documents of all files, each with its file and place, and after those of each file its end."""
     for file in files:
         try:
             with _open(file) as stream:

@@ -21,6 +21,7 @@ from pipeline.events import (
     source_of,
     subject_of,
 )
+from pipeline.waivers import WAIVER_KIND, WaiverApplied, waiver_key
 from watcher.documents import Place
 from watcher.manifests import PathProblem
 from watcher.objects import POLICY_KIND, Policy, Problem, Resource
@@ -134,6 +135,21 @@ def policy_record(cluster: str, file: str, policy: Policy, time: datetime) -> Re
         subject=f"{POLICY_KIND}/{policy.name}",
         key=key,
         data=data,
+    )
+    return Record(Topic.POLICIES, key, event)
+
+
+def waiver_record(waiver: WaiverApplied, time: datetime) -> Record:
+    """The record that says what a waiver is now."""
+    key = waiver_key(waiver.cluster, waiver.name)
+    event = Event(
+        type=EventType.WAIVER_APPLIED,
+        source=source_of(waiver.cluster),
+        id=_digest(key, waiver.digest),
+        time=time,
+        subject=f"{WAIVER_KIND}/{waiver.name}",
+        key=key,
+        data=waiver,
     )
     return Record(Topic.POLICIES, key, event)
 

@@ -66,6 +66,10 @@ class FailureTracker:
         """Keys of the failures on the log."""
         return frozenset(self._published)
 
+    def restore(self, keys: Iterable[str]) -> None:
+        """What an earlier run published is published again, or mended."""
+        self._published |= dict.fromkeys(keys, "")
+
     def change(self, failures: Iterable[Failure]) -> tuple[list[Failure], list[str]]:
         """All failures there are now; returns those to publish, and the keys of those that are mended."""
         present = {failure.key(self._cluster): failure for failure in failures}

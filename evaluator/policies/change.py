@@ -9,9 +9,13 @@ is known now. So that nobody misses a loss and nobody celebrates one:
 | fail | error | updated: neither better nor worse is known |
 | error | pass, warn | improved |
 | error | fail | degraded: a violation has come to light |
+
+Waivers are beside all of that: a violation that comes under one is `waived`, whatever it was
+before, and one that a waiver covered until now has `returned`.
 """
 
 import hashlib
+from enum import StrEnum
 
 import msgspec
 
@@ -29,12 +33,35 @@ _BESIDE_THE_ORDER = {
 }
 
 
-def change(previous: Outcome | None, now: Outcome, *, same: bool) -> Change:
+class Cover(StrEnum):
+    """Whether waivers cover a violation, beside the verdict before."""
+
+    NONE = "none"
+    """Neither does now nor did; or there is no violation any more."""
+    BEGINS = "begins"
+    GOES_ON = "goes on"
+    ENDS = "ends"
+    """The violation is still there."""
+
+
+_COVERED = {Cover.BEGINS: Change.WAIVED, Cover.ENDS: Change.RETURNED}
+
+
+def cover(*, before: bool, now: bool, violated: bool) -> Cover:
+    """`before`, `now`: whether the verdict is waived; `violated`: whether it is a violation now."""
+    if now:
+        return Cover.GOES_ON if before else Cover.BEGINS
+    return Cover.ENDS if before and violated else Cover.NONE
+
+
+def change(previous: Outcome | None, now: Outcome, *, same: bool, cover: Cover = Cover.NONE) -> Change:
     """How a verdict differs from the previous one.
 
     `previous` None or withdrawn: there was none. `same`: nothing else of the verdict
     (message, warning, images, policy) differs. A withdrawal is an update.
     """
+    if cover in _COVERED:
+        return _COVERED[cover]
     if previous is now:
         return Change.NONE if same else Change.UPDATED
     if now is Outcome.WITHDRAWN:
@@ -56,12 +83,14 @@ def verdict_id(
     policy_digest: str,
     image_config_digest: str,
     outcome: Outcome,
+    waiver: str = "",
 ) -> str:
     """The CloudEvents id of a verdict: 32 hexadecimal digits.
 
     The same decision made again has the same id; fail, pass and fail again have
     three, because each id holds the one before. `key` is the verdict's key on the
-    log: two resources that are alike in everything else still differ in it.
+    log: two resources that are alike in everything else still differ in it. `waiver`: name and
+    end of what waives it; empty for most.
     """
     decision = (
         key,
@@ -72,6 +101,7 @@ def verdict_id(
         policy_digest,
         image_config_digest,
         outcome.value,
+        *((waiver,) if waiver else ()),
     )
     # JSON quotes every part, so that no two decisions run into the same text.
     return hashlib.sha256(msgspec.json.encode(decision)).hexdigest()[:_ID_LENGTH]

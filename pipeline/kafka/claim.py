@@ -26,6 +26,7 @@ from pipeline.kafka.reading import Take, read_partition
 from pipeline.kafka.transactions import Transactions
 from pipeline.kafka.wire import Unreadable, decode, encode
 from pipeline.settings import KafkaSettings
+from pipeline.waivers import is_waiver_key
 
 _log = logging.getLogger(__name__)
 
@@ -141,7 +142,7 @@ class Claim:
                 self._gone += [
                     Record(Topic.VERDICTS, change.key, None)
                     for change in changes
-                    if change.event is None and self._owns(change.key)
+                    if change.event is None and not is_waiver_key(change.key) and self._owns(change.key)
                 ]
                 return Delivery(changes, {})
             records: list[Record] = []

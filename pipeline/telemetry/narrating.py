@@ -18,6 +18,7 @@ from pipeline.events import (
     SourceFailed,
     Verdict,
 )
+from pipeline.waivers import WaiverApplied
 
 _logger = logging.getLogger(__name__)
 
@@ -41,13 +42,14 @@ def _line(event: Event) -> tuple[int, str, dict[str, str]]:
                 "policy": verdict.policy.name,
                 "outcome": verdict.outcome.value,
                 "change": verdict.change.value,
+                **({"waiver": verdict.waiver.name} if verdict.waiver else {}),
             }
             return (logging.DEBUG if verdict.outcome is Outcome.PASS else logging.INFO), "verdict", fields
         case PolicyChecked() as checked:
             fields = {"cluster": checked.cluster, "policy": checked.policy.name, "engine": checked.engine}
-            if problem := checked.error or checked.unsupported:
-                return logging.WARNING, "policy does not work", {**fields, "problem": clip(problem)}
-            return logging.INFO, "policy loaded", fields
+            problem = checked.error or checked.unsupported
+            said = (logging.WARNING, "policy does not work") if problem else (logging.INFO, "policy loaded")
+            return *said, {**fields, **({"problem": clip(problem)} if problem else {})}
         case SourceFailed() as failed:
             return (
                 logging.WARNING,
@@ -58,5 +60,8 @@ def _line(event: Event) -> tuple[int, str, dict[str, str]]:
             return logging.DEBUG, "resource", {"cluster": resource.cluster, "resource": event.subject}
         case PolicyApplied() as policy:
             return logging.DEBUG, "policy", {"cluster": policy.cluster, "policy": policy.name}
+        case WaiverApplied() as waiver:
+            fields = {"cluster": waiver.cluster, "waiver": waiver.name, "expires": waiver.expires.isoformat()}
+            return logging.INFO, "waiver", fields
         case _:
             assert_never(event.data)

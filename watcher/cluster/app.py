@@ -19,7 +19,7 @@ from watcher.cluster.api import ApiServer
 from watcher.cluster.counts import Counts
 from watcher.cluster.errors import DeniedError, MissingError
 from watcher.cluster.failures import objects_of
-from watcher.cluster.kinds import NAMESPACES, PODS, POLICIES, WORKLOADS, ServedKind
+from watcher.cluster.kinds import CONFIG_MAPS, NAMESPACES, PODS, POLICIES, WORKLOADS, ServedKind
 from watcher.cluster.lookup import OwnerLookup
 from watcher.cluster.mirror import Mirror
 from watcher.cluster.policies import Policies
@@ -27,6 +27,7 @@ from watcher.cluster.reflector import Reflector
 from watcher.cluster.scope import Scope
 from watcher.cluster.texts import TextFollower, look_up
 from watcher.cluster.troubles import Troubles
+from watcher.cluster.waivers import SELECTOR, WaiverMaps
 
 Clock = Callable[[], datetime]
 
@@ -41,6 +42,10 @@ class KnownObjects:
     resources: Mapping[str, tuple[str, str]] = field(default_factory=lambda: MappingProxyType({}))
     policies: frozenset[str] = frozenset()
     failures: frozenset[str] = frozenset()
+    waivers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Key on the log -> place, of waivers in ConfigMaps."""
+    waiver_failures: frozenset[str] = frozenset()
+    """Keys of what could not be read of those."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +79,9 @@ async def follow(
     changed, rescoped, unsettled = asyncio.Event(), asyncio.Event(), asyncio.Event()
     counts = counts or Counts()
     troubles = Troubles(cluster)
-    troubles.restore(known.failures & {POLICIES.plural, *(kind.plural for kind in WORKLOADS)})
+    troubles.restore(
+        known.failures & {POLICIES.plural, CONFIG_MAPS.plural, *(kind.plural for kind in WORKLOADS)}
+    )
     scope = Scope(settings, rescoped.set)
     texts = Policies(cluster, publisher, clock, changed.set)
     mirror = Mirror(cluster, publisher, settings, scope, _lookup(api, settings), clock, texts, counts)
@@ -84,8 +91,10 @@ async def follow(
         changed.set()
         unsettled.set()
 
+    waivers = _of_waivers(api, cluster, publisher, settings, clock, known, notice)
+
     async def tell() -> None:
-        await publisher.publish(troubles.news(_listing(reflectors).troubles, clock()))
+        await publisher.publish(troubles.news(_listing([*waivers, *reflectors]).troubles, clock()))
 
     async with _stopping(stop) as stopping, asyncio.TaskGroup() as group:
         if policies:
@@ -96,6 +105,8 @@ async def follow(
             # without them nothing is ours, and everything known would be withdrawn: wait
             await _until(lambda: namespaces.state.synced, changed, stopping)
             rescoped.clear()
+        _start(waivers, group, stop)
+        await _settled(waivers, changed, stopping)
         for stage in _stages(settings, policies=policies):
             started = [
                 _restored(
@@ -109,8 +120,7 @@ async def follow(
             ]
             if stage == (POLICIES,):
                 started[0].state.restore(mirror.restore_policies(known.policies))
-            for reflector in started:
-                group.create_task(reflector.run(stop), name=f"reflector-{reflector.kind.plural}")
+            _start(started, group, stop)
             reflectors += started
             await _settled([*started, texts], changed, stopping)
         if listed is not None and not stop.is_set():
@@ -119,6 +129,11 @@ async def follow(
         group.create_task(_at_each(unsettled, stopping, tell), name="troubles")
         if settings.namespace_selector:
             await _at_each(rescoped, stopping, lambda: _list_again(reflectors, changed, stopping))
+
+
+def _start(reflectors: Sequence[Reflector], group: asyncio.TaskGroup, stop: asyncio.Event) -> None:
+    for reflector in reflectors:
+        group.create_task(reflector.run(stop), name=f"reflector-{reflector.kind.plural}")
 
 
 async def _list_again(
@@ -224,6 +239,42 @@ def _of_namespaces(
     api: ApiServer, scope: Scope, settings: ClusterSettings, changed: Callable[[], None]
 ) -> Reflector:
     return Reflector(api, NAMESPACES, "", scope, settings, changed, settings.namespace_selector)
+
+
+def _of_waivers(
+    api: ApiServer,
+    cluster: str,
+    publisher: Publisher,
+    settings: ClusterSettings,
+    clock: Clock,
+    known: KnownObjects,
+    notice: Callable[[], None],
+) -> list[Reflector]:
+    """One, where waivers are in ConfigMaps."""
+    if not settings.waiver_namespace:
+        return []
+    maps = WaiverMaps(cluster, publisher, settings, clock, known.waivers, known.waiver_failures)
+    return [Reflector(api, CONFIG_MAPS, settings.waiver_namespace, maps, settings, notice, SELECTOR)]
+
+
+async def list_waivers(
+    api: ApiServer,
+    cluster: str,
+    publisher: Publisher,
+    settings: ClusterSettings,
+    clock: Clock,
+    known: KnownObjects,
+) -> str:
+    """Publish the waivers in ConfigMaps there are now; returns why they cannot be read, if they cannot.
+
+    Raises ApiError where the server cannot be asked.
+    """
+    for reflector in _of_waivers(api, cluster, publisher, settings, clock, known, lambda: None):
+        try:
+            await reflector.once()
+        except (DeniedError, MissingError) as error:
+            return str(error)
+    return ""
 
 
 def _restored(reflector: Reflector, mirror: Mirror, cluster: str, known: KnownObjects) -> Reflector:

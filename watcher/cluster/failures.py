@@ -6,9 +6,12 @@ have other names, since their files have a suffix, and no namespace or uid holds
 
 from collections.abc import Iterable, Iterator
 
-from watcher.cluster.kinds import POLICIES, WORKLOADS, ServedKind
+from watcher.cluster.kinds import CONFIG_MAPS, POLICIES, WORKLOADS, ServedKind
 
-_PLURALS = frozenset(kind.plural for kind in (*WORKLOADS, POLICIES))
+_PLURALS = frozenset(kind.plural for kind in (*WORKLOADS, POLICIES, CONFIG_MAPS))
+
+WAIVERS = "ConfigMap "
+"""Begins the name of a ConfigMap of waivers, `ConfigMap NAMESPACE/NAME`, with `[KEY]` for a text of it."""
 
 
 def place_of(kind: ServedKind, namespace: str, uid: str) -> str:
@@ -18,6 +21,8 @@ def place_of(kind: ServedKind, namespace: str, uid: str) -> str:
 
 def is_of_cluster(place: str) -> bool:
     """Whether it names something of a cluster, not a file."""
+    if place.startswith(WAIVERS):
+        return True
     plural, *rest = place.split("/")
     depth = 1 if plural == POLICIES.plural else 2
     return plural in _PLURALS and len(rest) in (0, depth) and "." not in place
