@@ -208,7 +208,7 @@ class Evaluator:
     async def _informed(self, item: Item) -> Inquiry | None:
         if item.inquiry is None or item.applied is None:
             return item.inquiry
-        return await informed(item.inquiry, item.applied, self._images)
+        return await informed(item.inquiry, item.applied, self._images, self.memo.engines)
 
     async def _tell_all(self, consumer: Consumer, publisher: Publisher) -> None:
         """Publish what batches give, in the order they were taken."""

@@ -22,6 +22,7 @@ from evaluator.policies.document import Document, DocumentBuilder, document_key
 from evaluator.policies.judge import NOT_COMPLIANT, Judgement, judge, read_answer
 from evaluator.policies.matching import matching_images, unmatched_images
 from evaluator.policies.model_authorities import Signer
+from evaluator.policies.model_text import Rego
 from evaluator.policies.resources import workload_of
 from evaluator.policies.signatures import Verification
 from evaluator.rego.engine import Because, Undefined, Value
@@ -113,6 +114,11 @@ class Inquiry:
             if isinstance(want.loaded.admission, Depends)
             for signer in want.loaded.admission.signers
         )
+
+    @property
+    def on_statements(self) -> Mapping[Rego, Module]:
+        """What evaluates the policies on attestations."""
+        return {rego: module for want in self.wants for rego, module in want.loaded.on_statements.items()}
 
 
 def inquire(
@@ -212,7 +218,7 @@ def conclude(inquiry: Inquiry, answers: Sequence[Sequence[Answer]]) -> list[Find
     flat = [answer for row in answers for answer in row]
     findings = list(inquiry.decided)
     for asked, answer in zip(inquiry.asked, flat, strict=True):
-        judgement = _judge(answer, asked.module.engine, asked.field)
+        judgement = judge_answer(answer, asked.module.engine, asked.field)
         findings.append(replace(asked.finding, judgement=judgement))
     return sorted(findings, key=lambda finding: (finding.policy.name, finding.image_key))
 
@@ -232,7 +238,8 @@ def _decide(loaded: LoadedPolicy) -> Judgement | Module | Depends:
             return admission if isinstance(admission, Depends) else loaded.module
 
 
-def _judge(answer: Answer, engine: str, field: str) -> Judgement:
+def judge_answer(answer: Answer, engine: str, field: str) -> Judgement:
+    """What an engine's answer means. `field`: what lines of the policy's text are lines of."""
     match answer:
         case Value(json, because):
             known = _judge_known(json) if len(json) <= _SHORT else _judge_text(json)

@@ -53,7 +53,7 @@ async def explain(
 
     Raises DocumentError: it is no JSON.
     """
-    inquiry = await informed(inquire(applied, [loaded], UnmatchedImages.IGNORE), applied, images)
+    inquiry = await informed(inquire(applied, [loaded], UnmatchedImages.IGNORE), applied, images, pool)
     questions = _questions(inquiry)
     answers = await pool.evaluate(questions) if questions else []
     findings = conclude(inquiry, answers)

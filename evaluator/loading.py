@@ -1,6 +1,7 @@
 """From a ClusterImagePolicy object to something that can be evaluated, or the reason why not."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from evaluator.lint.checks_redaction import Look, look
@@ -8,6 +9,8 @@ from evaluator.lint.linting import lint, stored
 from evaluator.policies.authorities import Depends, Failed, Passed, Unknown, admit
 from evaluator.policies.document import DocumentKey, document_key
 from evaluator.policies.model import Policy
+from evaluator.policies.model_authorities import Authority, Static
+from evaluator.policies.model_text import Rego
 from evaluator.policies.reading import InvalidPolicyError
 from evaluator.policies.validation import parse, policy_ref
 from evaluator.rego.choice import Choice, choose
@@ -24,12 +27,15 @@ class LoadedPolicy:
 
     `problem` says why every verdict of this policy is an error; empty where it works.
     `reads_redacted`: it looks at environment values, and those are redacted.
+    `on_statements`: its policies on attestations; one that does not compile is named where
+    its authority is (`unsupported`).
     """
 
     policy: Policy
     module: Module | None = None
     problem: str = ""
     reads_redacted: bool = False
+    on_statements: Mapping[Rego, Module] = field(default_factory=dict)
 
     @cached_property
     def admission(self) -> Passed | Failed | Unknown | Depends:
@@ -83,14 +89,15 @@ async def load(
             error=str(error),
             findings=stored(lint(applied, Choice())),
         )
-    choice = await _compile(policy, compiler, engine)
+    choice = await _compile(policy.rego, compiler, engine)
+    policy, on_statements, problem = await _compile_on_statements(policy, compiler, engine)
     seen = look(policy, choice.module.reads) if redacted and choice.module else Look.NEVER
     checked = PolicyChecked(
         cluster=applied.cluster,
         policy=policy.ref,
         file=applied.file,
         engine=choice.module.engine.value if choice.module else "",
-        error=_error(policy, choice),
+        error=_error(policy.rego, choice) or problem,
         unsupported=policy.unsupported,
         refusals=dict(choice.refusals),
         reads=describe(choice.module.reads) if choice.module else (),
@@ -98,23 +105,50 @@ async def load(
         findings=stored(lint(applied, choice, seen)),
     )
     problem = checked.error or checked.unsupported
-    return LoadedPolicy(policy, choice.module, problem, seen is Look.CERTAINLY), checked
+    seen_redacted = seen is Look.CERTAINLY
+    return LoadedPolicy(policy, choice.module, problem, seen_redacted, on_statements), checked
 
 
-async def _compile(policy: Policy, compiler: Compiles, engine: EngineChoice) -> Choice:
+async def _compile(rego: Rego | None, compiler: Compiles, engine: EngineChoice) -> Choice:
     """Only text that is Rego and at hand can be compiled; the rest is `unsupported` already."""
-    if policy.rego is None or not policy.rego.text or policy.rego.type != "rego":
+    if rego is None or not rego.text or rego.type != "rego":
         return Choice()
-    return await choose(compiler, engine, policy.rego.text)
+    return await choose(compiler, engine, rego.text)
 
 
-def _error(policy: Policy, choice: Choice) -> str:
-    """Why it has no text, or what is wrong with it and where."""
-    if policy.rego is None:
+async def _compile_on_statements(
+    policy: Policy, compiler: Compiles, engine: EngineChoice
+) -> tuple[Policy, Mapping[Rego, Module], str]:
+    """The policies on attestations, and the first problem.
+
+    An authority with one that does not compile is `unsupported`.
+    """
+    modules: dict[Rego, Module] = {}
+    authorities: list[Authority] = []
+    first = ""
+    for authority in policy.authorities:
+        problem = ""
+        for wanted in authority.attestations if not isinstance(authority, Static) else ():
+            rego = wanted.rego
+            choice = await _compile(rego, compiler, engine)
+            if rego is not None and choice.module is not None:
+                modules[rego] = choice.module
+            problem = problem or _error(rego, choice, wanted.path)
+        if problem and not isinstance(authority, Static):
+            authorities.append(replace(authority, unsupported=authority.unsupported or problem))
+        else:
+            authorities.append(authority)
+        first = first or problem
+    return replace(policy, authorities=tuple(authorities)), modules, first
+
+
+def _error(rego: Rego | None, choice: Choice, path: str = "spec") -> str:
+    """Why it has no text, or what is wrong with it and where. `path`: of what has the policy."""
+    if rego is None:
         return ""
-    field = policy.rego.field
-    if policy.rego.problem:
-        return f"{field}: {policy.rego.problem}"
+    field = f"{path}.policy.{rego.source}"
+    if rego.problem:
+        return f"{field}: {rego.problem}"
     if not choice.error:
         return ""
     place = f"{field}:{choice.line}:{choice.column}" if choice.line else field

@@ -120,6 +120,7 @@ class ImageSettings:
     registry_connections: int
     manifest_bytes: int
     config_bytes: int
+    attestation_bytes: int
     platforms: int
     docker_config: Path
     helper_timeout: float
@@ -384,6 +385,9 @@ class Settings(BaseSettings):
     )
     image_config_limit_kib: int = Field(
         default=4096, ge=1, description="KiB of the configs of one image; usual are 10 for each platform."
+    )
+    attestation_limit_kib: int = Field(
+        default=16_384, ge=1, description="KiB of the attestations of one image; an SBOM has some 1,000."
     )
     platform_limit: int = Field(
         default=64, ge=1, description="Images in an index; the largest official images have about 20."
@@ -660,6 +664,7 @@ class Settings(BaseSettings):
             registry_connections=self.registry_connections_each,
             manifest_bytes=self.manifest_limit_kib * 2**10,
             config_bytes=self.image_config_limit_kib * 2**10,
+            attestation_bytes=self.attestation_limit_kib * 2**10,
             platforms=self.platform_limit,
             docker_config=self.docker_config,
             helper_timeout=self.credential_helper_timeout,

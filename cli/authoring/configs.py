@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from evaluator.images.media import digest_of
-from evaluator.images.port import KnowsImages
+from evaluator.images.port import JudgesStatements, KnowsImages
 from evaluator.policies.configs import Found, ImageConfig, Unavailable, Wanted
 from evaluator.policies.model_authorities import Signer
 from evaluator.policies.signatures import Verification
@@ -32,9 +32,11 @@ class AnnotatedConfigs:
             return await self._otherwise.find(wanted, applied)
         return read_config(self._text)
 
-    async def verify(self, wanted: Wanted, authority: Signer, applied: ResourceApplied) -> Verification:
+    async def verify(
+        self, wanted: Wanted, authority: Signer, applied: ResourceApplied, judge: JudgesStatements
+    ) -> Verification:
         """An object cannot say that its images are signed."""
-        return await self._otherwise.verify(wanted, authority, applied)
+        return await self._otherwise.verify(wanted, authority, applied, judge)
 
 
 def read_config(text: str) -> Found:

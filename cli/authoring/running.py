@@ -62,17 +62,17 @@ async def findings_of(
     loaded: LoadedPolicy, resources: Sequence[ResourceApplied], pool: Rego
 ) -> list[Finding | None]:
     """What the policy says of each resource, of several images the worst; None where it does not apply."""
-    inquiries = [await _inquire(loaded, applied) for applied in resources]
+    inquiries = [await _inquire(loaded, applied, pool) for applied in resources]
     queries = [query for inquiry in inquiries for query in inquiry.queries]
     answers = iter(await Memo(pool).evaluate(queries) if queries else [])
     found = [conclude(inquiry, [next(answers) for _ in inquiry.queries]) for inquiry in inquiries]
     return [max(findings, key=_weight, default=None) for findings in found]
 
 
-async def _inquire(loaded: LoadedPolicy, applied: ResourceApplied) -> Inquiry:
+async def _inquire(loaded: LoadedPolicy, applied: ResourceApplied, pool: Rego) -> Inquiry:
     """With configs as the object gives them: a test asks no registry."""
     inquiry = inquire(without_config(applied), [loaded], UnmatchedImages.IGNORE)
-    return await informed(inquiry, applied, AnnotatedConfigs(_NO_CONFIGS, applied))
+    return await informed(inquiry, applied, AnnotatedConfigs(_NO_CONFIGS, applied), pool)
 
 
 def _weight(finding: Finding) -> int:

@@ -110,7 +110,10 @@ async def _ask(
     applied: Sequence[ResourceApplied], loaded: Sequence[LoadedPolicy], memo: Memo, images: KnowsImages
 ) -> list[list[Finding]]:
     """Findings of each resource, in order. Registries are asked all at once, the engines once for all."""
-    asked = (informed(inquire(each, loaded, UnmatchedImages.IGNORE), each, images) for each in applied)
+    asked = (
+        informed(inquire(each, loaded, UnmatchedImages.IGNORE), each, images, memo.engines)
+        for each in applied
+    )
     inquiries = await asyncio.gather(*asked)
     queries = [query for inquiry in inquiries for query in inquiry.queries]
     answers = iter(await memo.evaluate(queries) if queries else [])

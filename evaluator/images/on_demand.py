@@ -9,6 +9,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from evaluator.images.port import JudgesStatements
 from evaluator.policies.configs import Found, Wanted
 from evaluator.policies.model_authorities import Signer
 from evaluator.policies.signatures import Verification
@@ -65,6 +66,8 @@ class ImagesOnDemand:
         """The configs of an image of a resource, or why there are none."""
         return await (self._images or await self.opened()).find(wanted, applied)
 
-    async def verify(self, wanted: Wanted, authority: Signer, applied: ResourceApplied) -> Verification:
+    async def verify(
+        self, wanted: Wanted, authority: Signer, applied: ResourceApplied, judge: JudgesStatements
+    ) -> Verification:
         """Whether an image of a resource is signed as an authority wants it."""
-        return await (self._images or await self.opened()).verify(wanted, authority, applied)
+        return await (self._images or await self.opened()).verify(wanted, authority, applied, judge)

@@ -10,6 +10,7 @@ from evaluator.images.configs import Configs
 from evaluator.images.content import Content
 from evaluator.images.credentials import DockerConfig, Keychain
 from evaluator.images.places import Places
+from evaluator.images.port import JudgesStatements
 from evaluator.images.pull_secrets import PullSecrets, ReadsObjects
 from evaluator.images.registry import Registry
 from evaluator.images.signatures.verifying import Signatures
@@ -60,6 +61,8 @@ class Images:
         """The configs of an image of a resource, or why there are none."""
         return await self.configs.find(wanted, self.keychain_of(applied))
 
-    async def verify(self, wanted: Wanted, authority: Signer, applied: ResourceApplied) -> Verification:
+    async def verify(
+        self, wanted: Wanted, authority: Signer, applied: ResourceApplied, judge: JudgesStatements
+    ) -> Verification:
         """Whether an image of a resource is signed as an authority wants it."""
-        return await self.signatures.verify(wanted, authority, self.keychain_of(applied))
+        return await self.signatures.verify(wanted, authority, self.keychain_of(applied), judge)

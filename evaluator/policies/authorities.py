@@ -2,7 +2,7 @@
 
 Source: policy-controller, `pkg/webhook/validator.go`, `ValidatePolicy`: one
 authority that passes is enough; if none does, the policy fails with their errors
-and its text is not evaluated. What signatures say is asked elsewhere, and only where
+and its text is not evaluated. What signatures and attestations say is asked elsewhere, and only where
 the answer or the input document needs it; where that cannot be known, the answer is
 unknown, never a guess.
 """
@@ -13,7 +13,7 @@ from typing import Any
 
 from evaluator.policies.model import Policy
 from evaluator.policies.model_authorities import Action, Authority, Signer, Static
-from evaluator.policies.signatures import Signed, Unsigned, Unverified, Verification
+from evaluator.policies.signatures import Attested, Signed, Unsigned, Unverified, Verification
 
 _STATIC_MATCH: Mapping[str, Any] = {"static": True}
 _DISALLOWED = "disallowed by static policy"
@@ -75,6 +75,10 @@ def settle(policy: Policy, verified: Mapping[Signer, Verification]) -> Passed | 
         match _answer(authority, verified):
             case Signed(signatures):
                 matches[authority.name] = {"signatures": [each.match() for each in signatures]}
+            case Attested(attestations):
+                matches[authority.name] = {
+                    "attestations": {name: [each.match() for each in found] for name, found in attestations}
+                }
             case Unsigned(reason):
                 reasons.append(reason)
             case Unknown() as answer:
@@ -89,14 +93,14 @@ def settle(policy: Policy, verified: Mapping[Signer, Verification]) -> Passed | 
 
 def _answer(
     authority: Authority, verified: Mapping[Signer, Verification]
-) -> Signed | Unsigned | Unknown | None:
+) -> Signed | Attested | Unsigned | Unknown | None:
     """What one authority says; None for a static one that passes."""
     if isinstance(authority, Static):
         return None if authority.action is Action.PASS else Unsigned(_reason(authority))
     if authority.unsupported:
         return Unknown(authority.unsupported)
     match verified[authority]:
-        case Signed() as answer:
+        case Signed() | Attested() as answer:
             return answer
         case Unsigned(reason):
             return Unsigned(f"{authority.name}: {reason}")

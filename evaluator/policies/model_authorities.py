@@ -6,6 +6,8 @@ Source: sigstore policy-controller, `pkg/apis/policy/v1beta1/clusterimagepolicy_
 from dataclasses import dataclass
 from enum import StrEnum
 
+from evaluator.policies.model_text import Rego
+
 
 class Action(StrEnum):
     """What a static authority says."""
@@ -52,6 +54,20 @@ class Source:
     tag_prefix: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class WantedAttestation:
+    """`attestations[]`: the statement that has to be there, and what it has to say.
+
+    `predicate_type` as written: a URI, or one of cosign's short names. `path` is where the
+    policy names it.
+    """
+
+    name: str
+    path: str
+    predicate_type: str
+    rego: Rego | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Signer:
     """What authorities have in common that look at signatures. `path` is where the policy names it.
@@ -62,6 +78,8 @@ class _Signer:
     name: str
     path: str
     source: Source = Source()
+    attestations: tuple[WantedAttestation, ...] = ()
+    """All have to be there; where there is none, it is the image that has to be signed."""
     unsupported: str = ""
 
 

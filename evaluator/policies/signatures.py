@@ -32,6 +32,28 @@ class Signed:
 
 
 @dataclass(frozen=True, slots=True)
+class Attestation:
+    """A statement that verifies, and that the policy on it passes. `predicate_type` as the policy writes it.
+
+    Source: policy-controller, `PolicyAttestation`.
+    """
+
+    signature: Signature
+    predicate_type: str
+
+    def match(self) -> Mapping[str, str]:
+        """The object that stands for it in `authorityMatches`."""
+        return {**self.signature.match(), "predicateType": self.predicate_type}
+
+
+@dataclass(frozen=True, slots=True)
+class Attested:
+    """Every attestation that an authority wants is there: by its name in the policy, at least one."""
+
+    attestations: tuple[tuple[str, tuple[Attestation, ...]], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Unsigned:
     """All that there is was looked at, and nothing verifies."""
 
@@ -46,4 +68,4 @@ class Unverified:
     retry_after: float = 0.0
 
 
-Verification = Signed | Unsigned | Unverified
+Verification = Signed | Attested | Unsigned | Unverified

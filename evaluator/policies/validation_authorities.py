@@ -48,7 +48,7 @@ def _parse_authority(section: Section, index: int, texts: Mapping[str, PolicyTex
             if section.has_content(field):
                 section.problem(field, "expected nothing beside static, which verifies nothing")
     source, no_source = parse_source(section)
-    no_attestations = parse_attestations(section, texts)
+    attestations, no_attestations = parse_attestations(section, texts)
     no_logs = parse_logs(section)
     if body is None:
         return None
@@ -59,13 +59,21 @@ def _parse_authority(section: Section, index: int, texts: Mapping[str, PolicyTex
         case "key":
             key = parse_key(body)
             unsupported = not_verified(key, path) or no_attestations or no_logs or no_source
-            return Key(name=name, path=path, source=source, unsupported=unsupported, key=key)
+            return Key(
+                name=name,
+                path=path,
+                source=source,
+                attestations=attestations,
+                unsupported=unsupported,
+                key=key,
+            )
         case _:
             url, ca_cert, identities = parse_keyless(body)
             return Keyless(
                 name=name,
                 path=path,
                 source=source,
+                attestations=attestations,
                 unsupported=f"{path}: Tocsin does not verify keyless signatures yet",
                 url=url,
                 identities=identities,

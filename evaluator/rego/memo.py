@@ -90,12 +90,13 @@ class _Row:
 class Memo:
     """In front of a pool. Remembers at least the last `capacity` answers, and at most twice as many.
 
+    `engines`: what it stands in front of.
     `hits` are answers given without an evaluation, `misses` the others.
     `distrusted`: policies, by ref, whose read set was found to be wrong.
     """
 
     def __init__(self, pool: Evaluates, capacity: int = 50_000, shadowed: int = SHADOWED) -> None:
-        self._pool = pool
+        self.engines = pool
         self._shadowed = shadowed
         self._answers = Recent[_Key, Answer](capacity)
         self._rows = Recent[_RowKey, tuple[Answer, ...]](capacity)
@@ -118,7 +119,7 @@ class Memo:
                 Question(document, tuple(module for _, module in asked))
                 for document, asked in call.ask.items()
             ]
-            answers = await self._pool.evaluate(questions)
+            answers = await self.engines.evaluate(questions)
             for asked, row in zip(call.ask.values(), answers, strict=True):
                 call.known.update(zip((key for key, _ in asked), row, strict=True))
             if self._compare(call):

@@ -10,7 +10,7 @@ from evaluator.images.signatures.envelopes import Envelope, read_statement
 
 MEDIA_TYPE = "application/vnd.dev.sigstore.bundle"
 """How the media types of all its versions begin."""
-_COSIGN_SIGN = "https://sigstore.dev/cosign/sign/v1"
+COSIGN_SIGN = "https://sigstore.dev/cosign/sign/v1"
 
 
 class _Bundle(msgspec.Struct, rename="camel"):
@@ -27,7 +27,7 @@ def bundled_candidate(body: bytes, digest: str) -> Candidate | None:
     statement = read_statement(payload) if payload is not None else None
     if envelope is None or payload is None or statement is None:
         return None
-    if statement.predicate_type != _COSIGN_SIGN:
+    if statement.predicate_type != COSIGN_SIGN:
         return None
     return Candidate(
         id=id_of(body),

@@ -1,6 +1,7 @@
-"""What may be a signature of an image, in whatever form and from wherever it came. Pure.
+"""What may be a signature of an image, or an attestation about it, in whatever form. Pure.
 
-The forms: `simple_signing` (cosign's own) and `bundles` (Sigstore's, around `envelopes`).
+The forms: `simple_signing` (cosign's own), `bundles` (Sigstore's, around `envelopes`), and
+`attestations` (envelopes, in bundles or not).
 """
 
 import base64
@@ -25,6 +26,12 @@ class Candidate:
     """Of the layer it came in: here cosign puts a certificate, a log's entry, a time stamp."""
     bundle: bytes = b""
     """The Sigstore bundle it came in, whole; empty where it came in none."""
+    envelope: bytes = b""
+    """The DSSE envelope it came in, whole, where that came in no bundle."""
+    predicate_type: str = ""
+    """Of an attestation: the URI in its statement."""
+    statement: bytes = b""
+    """Of an attestation: the in-toto statement, as its policy sees it."""
 
 
 def id_of(body: bytes) -> str:

@@ -1,4 +1,4 @@
-"""Reads what a registry has beside an image: the layers of a manifest that may be signatures.
+"""Reads what a registry has beside an image: layers of manifests, as the form says that is looked for.
 
 Which manifests those are is the business of the carriers: `tags` and `referrers`.
 """
@@ -9,25 +9,36 @@ from evaluator.images.content import Content
 from evaluator.images.credentials import Keychain
 from evaluator.images.errors import ContentRefusedError, MissingError
 from evaluator.images.media import Descriptor
-from evaluator.images.signatures.bundles import MEDIA_TYPE, bundled_candidate
 from evaluator.images.signatures.candidates import Candidate
-from evaluator.images.signatures.simple_signing import SIGNATURE_ANNOTATION, plain_candidate
+from evaluator.images.signatures.forms import Form
 from evaluator.policies.references import Reference
 
-_MOST_SIGNATURES = 64
-"""Of one image that are looked at; more are no way to make it signed."""
-_PAYLOAD_BYTES = 1 << 20
+_MOST = 64
+"""Manifests and layers that are looked at for one image; more are no way to make it signed."""
 
 
 class Looking:
-    """For signatures of one digest in one repository. Everything here raises RegistryError."""
+    """For what belongs to one digest, in one repository. Everything here raises RegistryError.
 
-    def __init__(self, content: Content, repository: Reference, digest: str, keychain: Keychain) -> None:
+    `limit`: bytes of all that is read.
+    """
+
+    def __init__(
+        self,
+        content: Content,
+        repository: Reference,
+        digest: str,
+        keychain: Keychain,
+        form: Form,
+        limit: int,
+    ) -> None:
         self._content = content
         self._repository = repository
         self.digest = digest
         self._keychain = keychain
-        self._left = _MOST_SIGNATURES
+        self.form = form
+        self._limit = self._bytes_left = limit
+        self._layers_left = self._manifests_left = _MOST
 
     @property
     def image(self) -> str:
@@ -52,23 +63,28 @@ class Looking:
         return await self._content.referrers(self._repository, self.digest, self._keychain)
 
     async def _in_manifest(self, where: Reference) -> AsyncIterator[Candidate]:
+        self._manifests_left -= 1
+        if self._manifests_left < 0:
+            raise ContentRefusedError(
+                f"{self.image}: more than {_MOST} manifests that may hold a {self.form.what}"
+            )
         try:
             manifest = await self._content.manifest(where, self._keychain)
         except MissingError:
             return
         for layer in manifest.document().layers or ():
-            annotations = layer.annotations or {}
-            bundled = layer.media_type.startswith(MEDIA_TYPE)
-            if not bundled and SIGNATURE_ANNOTATION not in annotations:
-                continue
-            self._left -= 1
-            if self._left < 0:
-                raise ContentRefusedError(f"{self.image}: more than {_MOST_SIGNATURES} signatures")
-            body = await self._content.blob(where, layer.digest, _PAYLOAD_BYTES, self._keychain)
-            candidate = (
-                bundled_candidate(body, self.digest)
-                if bundled
-                else plain_candidate(body, annotations, self.digest)
-            )
-            if candidate is not None:
-                yield candidate
+            if self.form.may_be(layer):
+                body = await self._read(where, layer)
+                candidate = self.form.read(layer, body, self.digest)
+                if candidate is not None:
+                    yield candidate
+
+    async def _read(self, where: Reference, layer: Descriptor) -> bytes:
+        self._layers_left -= 1
+        if self._layers_left < 0:
+            raise ContentRefusedError(f"{self.image}: more than {_MOST} {self.form.what}s")
+        if not 0 <= layer.size <= self._bytes_left:
+            raise ContentRefusedError(f"{self.image}: {self.form.what}s of more than {self._limit} bytes")
+        body = await self._content.blob(where, layer.digest, self._bytes_left, self._keychain)
+        self._bytes_left -= len(body)
+        return body

@@ -1,9 +1,9 @@
-"""Whether an image is signed as an authority wants it: finds signatures in its registry, and verifies them.
+"""Whether an image is signed, or attested, as an authority wants it.
 
-First those of the tag that cosign derives from the digest (`tags`); only where none of
-them verifies, those that refer to the image (`referrers`). Whom an authority trusts is in
-`trusts`. An answer is kept for a while, and one question is asked once, however many ask.
-One deadline covers it.
+What is under the tag that cosign derives from the digest (`tags`) is looked at first; only where
+that is not enough, what refers to the image (`referrers`). Whom an authority trusts is in
+`trusts`, what is made of attestations in `attested`. An answer is kept for a while, and one
+question is asked once, however many ask.
 """
 
 import asyncio
@@ -14,10 +14,13 @@ from weakref import WeakValueDictionary
 from evaluator.images.content import Content
 from evaluator.images.credentials import Keychain
 from evaluator.images.errors import RegistryError
+from evaluator.images.port import JudgesStatements
+from evaluator.images.signatures.attested import Verified, judge_attestations, wanted_types
 from evaluator.images.signatures.candidates import Candidate
+from evaluator.images.signatures.forms import AttestationForm, SignatureForm
 from evaluator.images.signatures.looking import Looking
 from evaluator.images.signatures.referrers import referring
-from evaluator.images.signatures.tags import SIGNATURES, tagged
+from evaluator.images.signatures.tags import tagged
 from evaluator.images.signatures.trust import NoTrustError, Refused, Trust
 from evaluator.images.signatures.trusts import trusts_of
 from evaluator.policies.configs import Wanted
@@ -29,6 +32,8 @@ from pipeline.errors import clip
 from pipeline.settings import ImageSettings
 
 _REMEMBERED = 4096
+_SIGNATURE_BYTES = 4 << 20
+"""Of all signatures of one image; usual are 300 each, and 10,000 in a bundle."""
 _ANOTHER_IMAGE = Refused("not of this image")
 
 _Question = tuple[Wanted, Signer, Keychain]
@@ -44,7 +49,9 @@ class Signatures:
         self._known = Recent[_Question, tuple[Verification, float]](_REMEMBERED)
         self._locks: WeakValueDictionary[_Question, asyncio.Lock] = WeakValueDictionary()
 
-    async def verify(self, wanted: Wanted, signer: Signer, keychain: Keychain) -> Verification:
+    async def verify(
+        self, wanted: Wanted, signer: Signer, keychain: Keychain, judge: JudgesStatements
+    ) -> Verification:
         """Whether an image is signed as an authority wants it."""
         question = (wanted, signer, keychain)
         lock = self._locks.setdefault(question, asyncio.Lock())
@@ -52,13 +59,15 @@ class Signatures:
             known = self._known.get(question)
             if known is not None and known[1] > self._clock():
                 return known[0]
-            answer = await self._answer(wanted, signer, keychain)
+            answer = await self._answer(wanted, signer, keychain, judge)
             failed = isinstance(answer, Unverified)
             seconds = self._settings.failure_ttl if failed else self._settings.tag_ttl
             self._known.put(question, (answer, self._clock() + seconds))
             return answer
 
-    async def _answer(self, wanted: Wanted, signer: Signer, keychain: Keychain) -> Verification:
+    async def _answer(
+        self, wanted: Wanted, signer: Signer, keychain: Keychain, judge: JudgesStatements
+    ) -> Verification:
         name, running = wanted
         seconds = self._settings.deadline
         try:
@@ -66,8 +75,14 @@ class Signatures:
             async with asyncio.timeout(seconds):
                 trusts = await trusts_of(signer)
                 digest = running or await self._content.resolve(written, keychain)
-                looking = Looking(self._content, _place(signer, written), digest, keychain)
-                return await _judge(looking, trusts, signer)
+                place = _place(signer, written)
+                if not signer.attestations:
+                    limit = _SIGNATURE_BYTES
+                    looking = Looking(self._content, place, digest, keychain, SignatureForm(), limit)
+                    return await _judge(looking, trusts, signer)
+                form, limit = AttestationForm(wanted_types(signer, trusts)), self._settings.attestation_bytes
+                looking = Looking(self._content, place, digest, keychain, form, limit)
+            return await self._attested(looking, trusts, signer, judge)
         except NoTrustError as error:
             return Unverified(f"{signer.path}: {error}")
         except InvalidReferenceError as error:
@@ -77,11 +92,25 @@ class Signatures:
         except TimeoutError:
             return Unverified(f"{name}: its signatures could not be read within {seconds:g} s")
 
+    async def _attested(
+        self, looking: Looking, trusts: Sequence[Trust], signer: Signer, judge: JudgesStatements
+    ) -> Verification:
+        """The deadline is for what registries are asked; policies have one of their own."""
+        verified = Verified(looking.image, silent=set(range(len(trusts))))
+        answer: Verification = Unsigned("")
+        for carrier in (tagged(looking, signer.source.tag_prefix), referring(looking)):
+            async with asyncio.timeout(self._settings.deadline):
+                await verified.add(carrier, trusts)
+            answer = await judge_attestations(signer, verified, judge)
+            if not isinstance(answer, Unsigned):
+                break
+        return answer
+
 
 async def _judge(looking: Looking, trusts: Sequence[Trust], signer: Signer) -> Verification:
     """The signatures of a tag count together, as upstream; what refers is looked at where none does."""
     reasons: Counter[str] = Counter()
-    for carrier in (tagged(looking, signer.source.tag_prefix, SIGNATURES), referring(looking)):
+    for carrier in (tagged(looking, signer.source.tag_prefix), referring(looking)):
         candidates = [each async for each in carrier]
         for trust in trusts:
             found = [_verify(trust, each) for each in candidates]

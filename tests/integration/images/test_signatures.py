@@ -4,8 +4,6 @@ Not covered: RSA and Ed25519 keys made by cosign, keyless signatures, attestatio
 """
 
 import base64
-import os
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evaluator.asking import StatementJudge
 from evaluator.images.credentials import DockerConfig
 from evaluator.images.opening import Images
 from evaluator.images.signatures.public_keys import is_signed, load_keys
@@ -29,34 +28,10 @@ from tests.images import config, image, push
 from tests.integration.images.conftest import image_settings
 from tests.integration.images.test_verdicts import CLUSTER, NOW, running
 from tests.registry import RunningRegistry
-from tests.services import cosign
+from tests.signing import NOTHING, Cosign
 from tests.unit.evaluator.policy_objects import policy_object
 
 MESSAGE = b"what was signed"
-
-
-class Cosign:
-    """cosign with a key pair of its own."""
-
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir()
-        self.folder = folder
-        self._run("generate-key-pair")
-        self.public_key = (folder / "cosign.pub").read_text()
-
-    def sign(self, name: str, *more: str, **environment: str) -> None:
-        flags = ("--key", "cosign.key", "--tlog-upload=false", "--allow-http-registry", "-y")
-        self._run("sign", *flags, *more, name, **environment)
-
-    def _run(self, *arguments: str, **environment: str) -> None:
-        own = {"COSIGN_PASSWORD": "", "HOME": str(self.folder), "PATH": os.environ["PATH"]}
-        subprocess.run(
-            [str(cosign()), *arguments],
-            cwd=self.folder,
-            env=own | environment,
-            check=True,
-            capture_output=True,
-        )
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +47,8 @@ def authority(text: str, algorithm: str = "sha256") -> Key:
 async def verify(folder: Path, host: str, name: str, key: Key, digest: str = "") -> Verification:
     settings = image_settings(folder, host)
     async with Images.start(settings) as images:
-        return await images.signatures.verify((name, digest), key, DockerConfig(settings.docker_config, 1.0))
+        keychain = DockerConfig(settings.docker_config, 1.0)
+        return await images.signatures.verify((name, digest), key, keychain, StatementJudge(NOTHING, {}))
 
 
 async def test_a_signature_under_the_tag_of_the_digest_verifies(
