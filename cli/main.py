@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cli.commands import db, events, policies, report, services, topics, violations
+from cli.commands import db, events, policies, report, services, subscribers, topics, violations
 from cli.options import (
     PLAIN_HELP,
     Cluster,
@@ -20,6 +20,7 @@ from cli.options import (
     Paths,
     Policies,
     ReportFormat,
+    Subscribers,
 )
 from pipeline.version import __version__
 
@@ -37,6 +38,7 @@ app.add_typer(policies.app, name="policies")
 app.add_typer(events.app, name="events")
 app.add_typer(db.app, name="db")
 app.add_typer(topics.app, name="topics")
+app.add_typer(subscribers.app, name="subscribers")
 
 
 def _version(wanted: bool) -> None:
@@ -111,12 +113,14 @@ def run(
     cluster: Cluster = None,
     db: Database = None,
     engine: Engine = None,
+    subscribers: Subscribers = None,
 ) -> None:
     """Audit continuously: the whole pipeline in one process, on SQLite.
 
     Follows a folder or a live cluster: changed, new and deleted objects and policies become
     events. A cluster is judged by its own ClusterImagePolicies, or by those that -p names.
     Query with `tocsin violations list`, follow with `tocsin events tail`. Ctrl-C ends it.
+    With --subscribers, verdicts are posted to their URLs, too; see `tocsin deliver`.
 
     \b
     Examples:
@@ -128,12 +132,17 @@ def run(
     from cli.run import RunOptions, run_pipeline
 
     options = RunOptions(manifests=tuple(manifests or ()), context=context, policies=tuple(policies or ()))
-    finish(run_pipeline(options, namespace=namespace, cluster=cluster, db=db, engine=engine))
+    finish(
+        run_pipeline(
+            options, namespace=namespace, cluster=cluster, db=db, engine=engine, subscribers=subscribers
+        )
+    )
 
 
 app.command()(services.watch)
 app.command()(services.evaluate)
 app.command()(services.sink)
+app.command()(services.deliver)
 
 
 @app.command()

@@ -70,6 +70,13 @@ class LintFormat(StrEnum):
     SARIF = "sarif"
 
 
+class SubscribersFormat(StrEnum):
+    """Output formats of `subscribers list` and `subscribers undelivered`."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
 class PolicyReportApi(StrEnum):
     """Whose objects `report --policy-report` writes."""
 
@@ -114,3 +121,11 @@ Kafka = Annotated[
     typer.Option("--kafka", metavar="HOST:PORT", help="Kafka brokers (TOCSIN_KAFKA_BOOTSTRAP)."),
 ]
 Engine = Annotated[EngineChoice | None, typer.Option("--engine", help="Rego engine (TOCSIN_ENGINE).")]
+Subscribers = Annotated[
+    str | None,
+    typer.Option(
+        "--subscribers",
+        metavar="FILE",
+        help="Deliver events to the subscribers of this file (TOCSIN_SUBSCRIBERS).",
+    ),
+]

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from cli.cluster import as_only_one, follow_cluster, for_cluster
+from cli.embedded_deliveries import embedded_deliveries
 from cli.event_stream import TOPICS as STREAMED
 from cli.event_stream import EventStream
 from cli.render.text import counted
@@ -44,9 +45,12 @@ async def run_pipeline(
     cluster: str | None,
     db: str | None,
     engine: EngineChoice | None,
+    subscribers: str | None = None,
 ) -> ExitCode:
     """Follow manifests or a cluster until SIGINT or SIGTERM; then drain and return."""
-    settings = load_settings(namespace=namespace, cluster=cluster, db=db, engine=engine)
+    settings = load_settings(
+        namespace=namespace, cluster=cluster, db=db, engine=engine, subscribers=subscribers
+    )
     settings, policies = followed(options, settings, namespace)
     stop = asyncio.Event()
     async with telling(settings, "run", LogFormat.TEXT) as telemetry:
@@ -81,8 +85,11 @@ async def _run(
     telemetry: Telemetry,
 ) -> None:
     telemetry.health.waits_for(LISTED, "nothing was listed yet")
+    deliveries = embedded_deliveries(settings, telemetry) if settings.subscribers else None
     async with AsyncExitStack() as stack:
-        store = await store_for(settings, stack)
+        store = await store_for(settings, stack, deliveries.wake if deliveries else None)
+        if deliveries:  # known before anything is published, so that they miss nothing
+            await stack.enter_async_context(deliveries.opened())
         embedded = await stack.enter_async_context(
             Embedded.start(settings, store, of_cluster=not manifests, telemetry=telemetry)
         )
@@ -106,11 +113,14 @@ async def _run(
         say(f"following {', '.join(manifests) or f'cluster {settings.cluster}'}; Ctrl-C ends it")
         say(f"  violations: tocsin violations list{_db_option(settings)}")
         say("  events:     tocsin events tail")
+        if deliveries:
+            say(f"  delivering: {deliveries.told}")
         parts = {
             "source": source,
             "events": lambda _: stream.serve(streamed),
             "ring": lambda _: bell.ring(rung),
             **embedded.parts,
+            **(deliveries.parts if deliveries else {}),
         }
         await run_parts(telemetry.health.watching(parts), stop, settings.grace)
 

@@ -26,6 +26,7 @@ from watcher.known import Known
 
 if TYPE_CHECKING:
     from cli.telemetry import Telemetry
+    from sink.outbox import Wake
     from sink.store import Store
 
 
@@ -55,12 +56,12 @@ def _policy_path(given: str) -> str:
     return str(catalog.folder(name))
 
 
-async def store_for(settings: Settings, stack: AsyncExitStack) -> "Store":
-    """The database, open; a new SQLite file gets its schema."""
+async def store_for(settings: Settings, stack: AsyncExitStack, wake: "Wake | None" = None) -> "Store":
+    """The database, open; a new SQLite file gets its schema. `wake`: it has an outbox, too."""
     from sink.store import Store  # a scan without a database does not wait for SQLAlchemy
 
     return await stack.enter_async_context(
-        Store.open(settings.db, create=True, limits=settings.database_limits)
+        Store.open(settings.db, create=True, limits=settings.database_limits, wake=wake)
     )
 
 

@@ -145,6 +145,17 @@ class DatabaseLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class DeliverySettings:
+    """For deliveries to subscribers. Times in seconds."""
+
+    file: str
+    poll: float
+    events: int
+    size: int
+    retention: float
+
+
+@dataclass(frozen=True, slots=True)
 class LogSettings:
     """For the log of a process."""
 
@@ -478,6 +489,23 @@ class Settings(BaseSettings):
         ge=1,
         description="Seconds until the partitions of a silent process go to others.",
     )
+    subscribers: str = Field(
+        default="", description="File of subscribers that events are delivered to; empty: none."
+    )
+    subscriber_poll: float = Field(
+        default=2.0, gt=0, description="Seconds between looks at whether a subscriber was paused or resumed."
+    )
+    delivery_events: int = Field(
+        default=1000,
+        ge=1,
+        description="Events in memory for each subscriber; what it has not got waits on the log.",
+    )
+    delivery_size_mib: int = Field(
+        default=16, ge=1, description="MiB of events in memory for each subscriber; one event has 1 or 2 KiB."
+    )
+    outbox_hours: float = Field(
+        default=168.0, gt=0, description="Hours that `run --subscribers` keeps events for a replay."
+    )
     deadletter_share: float = Field(
         default=0.1,
         gt=0,
@@ -539,6 +567,17 @@ class Settings(BaseSettings):
     def database_limits(self) -> DatabaseLimits:
         """The database's group."""
         return DatabaseLimits(self.db_lock_timeout, self.db_statement_timeout)
+
+    @property
+    def delivery(self) -> DeliverySettings:
+        """The group of deliveries."""
+        return DeliverySettings(
+            file=self.subscribers,
+            poll=self.subscriber_poll,
+            events=self.delivery_events,
+            size=self.delivery_size_mib * 2**20,
+            retention=self.outbox_hours * 3600,
+        )
 
     @property
     def traces_url(self) -> str:

@@ -23,7 +23,7 @@ from pipeline.events import (
     Verdict,
 )
 from pipeline.settings import DatabaseLimits
-from sink import rows
+from sink import outbox, rows
 from sink.database import connect, parse_url, translated
 from sink.fold import fold
 from sink.schema import prepare
@@ -58,16 +58,23 @@ class Store:
 
     engine: AsyncEngine
     clock: Callable[[], datetime] = _now
+    wake: outbox.Wake | None = None
+    """Called when the outbox has something; without it, nothing is put there."""
 
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, url: str, *, create: bool, limits: DatabaseLimits | None = None
+        cls,
+        url: str,
+        *,
+        create: bool,
+        limits: DatabaseLimits | None = None,
+        wake: outbox.Wake | None = None,
     ) -> AsyncIterator[Self]:
         """Connect, and make sure that the schema is this version's; see `sink.schema.prepare`."""
         async with connect(parse_url(url), writes=True, limits=limits) as engine:
             await prepare(engine, create=create)
-            yield cls(engine)
+            yield cls(engine, wake=wake)
 
     async def apply(self, delivery: Delivery, log_id: str) -> None:
         """Write a delivery. What was written before, as the offsets say, is left alone."""
@@ -85,7 +92,11 @@ class Store:
             await _write_verdicts(connection, records, self.clock())
             await _write_source_errors(connection, records)
             await self._write_tombstones(connection, records)
+            if self.wake is not None:
+                await outbox.write(connection, records, self.clock())
             await upsert(connection, offsets, _offset_rows(delivery.positions, written, log_id))
+        if self.wake is not None:
+            self.wake()
 
     async def _write_tombstones(self, connection: AsyncConnection, records: Sequence[Record]) -> None:
         """Last, and only for keys that no later record brings back."""

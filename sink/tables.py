@@ -263,3 +263,49 @@ offsets = Table(
     Column("next_offset", BigInteger, nullable=False),
 )
 """Where the sink goes on. Offsets of one log (`log_id`) mean nothing on another."""
+
+subscribers = Table(
+    "subscribers",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("standing", String(16), nullable=False),
+    _text("target"),
+    _moment("changed_at"),
+    Column("position", BigInteger, nullable=False),
+    Column("epoch", Integer, nullable=False),
+)
+"""Who gets events: active, paused or gone. `target`: digest of the URL that said so.
+
+`position`: where it goes on in the outbox; an operator who puts it back raises `epoch`. On
+Kafka positions are the brokers'.
+"""
+
+undelivered = Table(
+    "undelivered",
+    metadata,
+    Column("subscriber", String, primary_key=True),
+    Column("event_id", String, primary_key=True),
+    _text("type"),
+    _text("subject"),
+    _text("policy"),
+    _text("event"),
+    _text("reason"),
+    Column("status", Integer, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    _moment("first_tried_at"),
+    _moment("given_up_at"),
+    Index(None, "given_up_at"),
+)
+"""Events that a subscriber did not get. `event`: in CloudEvents JSON. `status`: 0 where none answered."""
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    _text("key"),
+    _text("event"),
+    _moment("recorded_at"),
+    Index(None, "recorded_at"),
+    sqlite_autoincrement=True,
+)
+"""Verdicts for subscribers of an embedded run, written with the rows they changed. No `seq` comes twice."""

@@ -1,6 +1,16 @@
-"""`tocsin watch`, `evaluate`, `sink`: their options. What they do is in the modules they import."""
+"""`tocsin watch`, `evaluate`, `sink`, `deliver`: options. What they do is in the modules they import."""
 
-from cli.options import Cluster, Context, Database, Engine, Kafka, Manifests, Namespace, Policies
+from cli.options import (
+    Cluster,
+    Context,
+    Database,
+    Engine,
+    Kafka,
+    Manifests,
+    Namespace,
+    Policies,
+    Subscribers,
+)
 
 
 def watch(
@@ -62,3 +72,21 @@ def sink(*, kafka: Kafka = None, db: Database = None) -> None:
     from cli.sink import sink as run
 
     finish(run(kafka=kafka, db=db))
+
+
+def deliver(*, subscribers: Subscribers = None, kafka: Kafka = None, db: Database = None) -> None:
+    """Post verdicts on Kafka to subscribers, as CloudEvents by HTTP: a service, any number of them.
+
+    The file names who gets which events. Each at least once, those of a resource in order;
+    what fails is tried again, what was given up is kept in the database. A subscriber that
+    is slow delays itself only. See docs/guides/subscribers.md, and `tocsin subscribers`.
+
+    \b
+    Examples:
+      tocsin deliver --subscribers subscribers.yaml
+      tocsin deliver --subscribers subscribers.yaml --db postgresql://tocsin@db.example.com/tocsin
+    """
+    from cli.deliver import deliver as run
+    from cli.invoke import finish
+
+    finish(run(subscribers=subscribers, kafka=kafka, db=db))

@@ -16,11 +16,12 @@ class Kind(StrEnum):
 
 
 class Stage(StrEnum):
-    """Which part of the pipeline gives a metric; `tocsin run` has all of them."""
+    """Which part of the pipeline gives a metric; `tocsin run` has all of them that it uses."""
 
     EVERY = "every service"
     WATCHER = "watcher"
     EVALUATOR = "evaluator"
+    DELIVERER = "deliverer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +171,58 @@ TROUBLED = Metric(
 )
 API_REQUESTS = Metric(
     "tocsin_api_requests_total", Kind.COUNTER, Stage.WATCHER, "Requests sent to the API server."
+)
+
+ATTEMPTS = Metric(
+    "tocsin_delivery_attempts_total",
+    Kind.COUNTER,
+    Stage.DELIVERER,
+    "Requests to a subscriber by what came of them: delivered, failed (it is tried again), refused or gone.",
+    ("subscriber", "result"),
+)
+ATTEMPT = Metric(
+    "tocsin_delivery_attempt_seconds",
+    Kind.HISTOGRAM,
+    Stage.DELIVERER,
+    "Time from a request to its answer, or to why there was none.",
+    ("subscriber",),
+    _LATENCIES,
+)
+DELIVERY_LATENCY = Metric(
+    "tocsin_delivery_latency_seconds",
+    Kind.HISTOGRAM,
+    Stage.DELIVERER,
+    "Time from when the watcher observed a change to when the subscriber had its event.",
+    ("subscriber",),
+    _LATENCIES,
+)
+UNDELIVERED = Metric(
+    "tocsin_undelivered_events_total",
+    Kind.COUNTER,
+    Stage.DELIVERER,
+    "Events that were given up and kept: refused, or tried for too long.",
+    ("subscriber",),
+)
+FILTERED = Metric(
+    "tocsin_filtered_events_total",
+    Kind.COUNTER,
+    Stage.DELIVERER,
+    "Events that the filters of a subscriber did not take.",
+    ("subscriber",),
+)
+WAITING = Metric(
+    "tocsin_delivery_waiting_events",
+    Kind.GAUGE,
+    Stage.DELIVERER,
+    "Events that this process has read and a subscriber has not got yet; bounded.",
+    ("subscriber",),
+)
+ACTIVE = Metric(
+    "tocsin_subscriber_active",
+    Kind.GAUGE,
+    Stage.DELIVERER,
+    "1 while a subscriber is delivered to; 0 when it is paused, or has answered 410 Gone.",
+    ("subscriber",),
 )
 
 METRICS = tuple(value for value in list(globals().values()) if isinstance(value, Metric))

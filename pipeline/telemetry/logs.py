@@ -20,7 +20,7 @@ HIDDEN = "***"
 SAID = "cli.talk"
 """Logger of what a command says to whoever started it: heard at any level."""
 
-_OURS = ("cli", "evaluator", "pipeline", "sink", "watcher")
+_OURS = ("cli", "deliverer", "evaluator", "pipeline", "sink", "watcher")
 _FIELDS_LIMIT = 1024
 """Characters of one field; a traceback may be longer."""
 

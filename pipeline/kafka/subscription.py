@@ -1,0 +1,181 @@
+"""The verdicts as one subscriber's group reads them; positions are the group's, on the brokers.
+
+A group of its own for each subscriber, so that none waits for another; its members share
+the partitions. Whoever has partitions that go is asked first (`on_release`), and reads
+nothing until it knows which are its own.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.abc import ConsumerRebalanceListener
+from aiokafka.errors import CommitFailedError, IllegalStateError, UnknownMemberIdError
+
+from pipeline.bus import Delivery, Record
+from pipeline.errors import TocsinError
+from pipeline.events import Topic
+from pipeline.kafka.consuming import consumer_options, member_options, started
+from pipeline.kafka.deadletters import DeadLetterShare
+from pipeline.kafka.errors import LogAwayError, translated
+from pipeline.kafka.topics import require, topic_name
+from pipeline.kafka.wire import decode
+from pipeline.settings import KafkaSettings
+
+_TOPIC = Topic.VERDICTS
+_POLL_MS = 200
+_NOTHING = Delivery((), {})
+
+
+class GroupBusyError(LogAwayError):
+    """The group has members: its positions are theirs."""
+
+
+class Subscription(ConsumerRebalanceListener):  # type: ignore[misc] # the base has no types
+    """See `deliverer.ports.Feed`. `from_now`: where a group begins that has no position yet."""
+
+    def __init__(self, settings: KafkaSettings, consumer: AIOKafkaConsumer, *, from_now: bool) -> None:
+        self._settings = settings
+        self._consumer = consumer
+        self._name = topic_name(settings, _TOPIC)
+        self._from_now = from_now
+        self._release: Callable[[], Awaitable[None]] | None = None
+        self._fresh: set[TopicPartition] = set()
+        self._between = False
+        self._read: dict[int, int] = {}
+        self._share = DeadLetterShare(settings.deadletter_share)
+        consumer.subscribe([self._name], listener=self)
+
+    def on_release(self, release: Callable[[], Awaitable[None]]) -> None:
+        """See the port."""
+        self._release = release
+
+    @property
+    def lag(self) -> dict[tuple[Topic, int], int]:
+        """How many offsets there are behind what was read, by partition."""
+        return {
+            (_TOPIC, number): max(end - position, 0)
+            for number, position in self._read.items()
+            if (end := self._consumer.last_stable_offset(TopicPartition(self._name, number))) is not None
+        }
+
+    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        """Called before anybody else may have them."""
+        self._between = True
+        self._fresh.clear()
+        self._read.clear()
+        if list(revoked) and self._release is not None:
+            with suppress(TocsinError):  # what could not be committed is read again
+                await self._release()
+
+    def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        """Called before anything of them is fetched."""
+        self._fresh = set(assigned)
+        self._consumer.pause(*self._fresh)
+        self._between = False
+
+    async def read(self, limit: int) -> Delivery:
+        """See the port. Raises LogError."""
+        with translated(self._settings.bootstrap):
+            if not limit:
+                return await self._hold()
+            if self._fresh:
+                await self._begin()
+            found = await self._consumer.getmany(timeout_ms=_POLL_MS, max_records=limit)
+        # nothing is awaited from here on: these partitions are ours
+        return _NOTHING if self._between else self._decoded(found)
+
+    async def _hold(self) -> Delivery:
+        """A member that asks for nothing for too long loses its partitions."""
+        active = self._consumer.assignment() - self._consumer.paused()
+        self._consumer.pause(*active)
+        await self._consumer.getmany(timeout_ms=0)
+        self._consumer.resume(*(active & self._consumer.assignment() - self._fresh))
+        return _NOTHING
+
+    async def _begin(self) -> None:
+        """A partition without a position gets one at once: what comes after it is not missed in a crash."""
+        for partition in list(self._fresh):
+            with suppress(CommitFailedError, IllegalStateError):  # it has gone again
+                if await self._consumer.committed(partition) is None:
+                    place = await self._first(partition)
+                    await self._consumer.commit({partition: place})
+                    self._consumer.seek(partition, place)
+                if partition in self._fresh:
+                    self._consumer.resume(partition)
+                    self._fresh.discard(partition)
+
+    async def _first(self, partition: TopicPartition) -> int:
+        look = self._consumer.end_offsets if self._from_now else self._consumer.beginning_offsets
+        offset: int = (await look([partition]))[partition]
+        return offset
+
+    def _decoded(self, found: Mapping[TopicPartition, Any]) -> Delivery:
+        """What cannot be read is passed over: the sink tells it."""
+        records: list[Record] = []
+        positions: dict[tuple[Topic, int], int] = {}
+        for partition, messages in found.items():
+            for message in messages:
+                match decode(_TOPIC, message):
+                    case Record() as record:
+                        records.append(record)
+                    case bad:
+                        self._share.bad(bad.reason)
+            positions[_TOPIC, partition.partition] = messages[-1].offset + 1
+            self._read[partition.partition] = messages[-1].offset + 1
+        self._share.good(len(records))
+        return Delivery(records, positions)
+
+    async def commit(self, positions: Mapping[int, int]) -> None:
+        """See the port. A partition that has gone meanwhile is its new owner's to commit."""
+        mine = self._consumer.assignment()
+        offsets = {
+            partition: position
+            for number, position in positions.items()
+            if (partition := TopicPartition(self._name, number)) in mine
+        }
+        if offsets:
+            with translated(self._settings.bootstrap), suppress(CommitFailedError, IllegalStateError):
+                await self._consumer.commit(offsets)
+
+
+@asynccontextmanager
+async def subscription(settings: KafkaSettings, name: str, *, from_now: bool) -> AsyncIterator[Subscription]:
+    """Join the group of a subscriber. Raises LogError, LogAwayError while the topics are missing."""
+    await require(settings)
+    async with started(settings, member_options(settings, group_of(name))) as consumer:
+        yield Subscription(settings, consumer, from_now=from_now)
+
+
+def group_of(subscriber: str) -> str:
+    """The group of a subscriber, without the prefix that all groups have."""
+    return f"deliver-{subscriber}"
+
+
+async def rewind(settings: KafkaSettings, name: str, milliseconds: int) -> int:
+    """Put a subscriber's group where the first record is that is not older (milliseconds since 1970).
+
+    Returns how many records of all subscribers follow. Raises GroupBusyError while the group has members.
+    """
+    await require(settings)
+    options = {**consumer_options(settings), "group_id": member_options(settings, group_of(name))["group_id"]}
+    async with started(settings, options) as consumer:
+        with translated(settings.bootstrap):
+            topic = topic_name(settings, _TOPIC)
+            places = [TopicPartition(topic, number) for number in await _partitions(consumer, topic)]
+            consumer.assign(places)
+            ends = await consumer.end_offsets(places)
+            found = await consumer.offsets_for_times(dict.fromkeys(places, milliseconds))
+            offsets = {place: at.offset if (at := found[place]) else ends[place] for place in places}
+            try:
+                await consumer.commit(offsets)
+            except (UnknownMemberIdError, CommitFailedError) as error:
+                busy = f"subscriber {name} is being delivered to"
+                raise GroupBusyError(f"kafka {settings.bootstrap}: {busy}") from error
+    return sum(ends[place] - offsets[place] for place in places)
+
+
+async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> set[int]:
+    await consumer.topics()
+    return consumer.partitions_for_topic(topic) or set()
