@@ -52,6 +52,11 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc] # the base 
         self._release = release
 
     @property
+    def is_placed(self) -> bool:
+        """Whether it has partitions, each with a position that a crash would leave."""
+        return bool(self._consumer.assignment()) and not self._fresh and not self._between
+
+    @property
     def lag(self) -> dict[tuple[Topic, int], int]:
         """How many offsets there are behind what was read, by partition."""
         return {
@@ -159,23 +164,24 @@ async def rewind(settings: KafkaSettings, name: str, milliseconds: int) -> int:
     Returns how many records of all subscribers follow. Raises GroupBusyError while the group has members.
     """
     await require(settings)
+    since = await _since(settings, milliseconds)
     options = {**consumer_options(settings), "group_id": member_options(settings, group_of(name))["group_id"]}
-    async with started(settings, options) as consumer:
+    async with started(settings, options) as consumer:  # no member: it takes its partitions itself
         with translated(settings.bootstrap):
-            topic = topic_name(settings, _TOPIC)
-            places = [TopicPartition(topic, number) for number in await _partitions(consumer, topic)]
-            consumer.assign(places)
-            ends = await consumer.end_offsets(places)
-            found = await consumer.offsets_for_times(dict.fromkeys(places, milliseconds))
-            offsets = {place: at.offset if (at := found[place]) else ends[place] for place in places}
+            consumer.assign(list(since))
             try:
-                await consumer.commit(offsets)
+                await consumer.commit({place: first for place, (first, _) in since.items()})
             except (UnknownMemberIdError, CommitFailedError) as error:
                 busy = f"subscriber {name} is being delivered to"
                 raise GroupBusyError(f"kafka {settings.bootstrap}: {busy}") from error
-    return sum(ends[place] - offsets[place] for place in places)
+    return sum(end - first for first, end in since.values())
 
 
-async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> set[int]:
-    await consumer.topics()
-    return consumer.partitions_for_topic(topic) or set()
+async def _since(settings: KafkaSettings, milliseconds: int) -> dict[TopicPartition, tuple[int, int]]:
+    """By partition, the first offset that is not older than a time, and the end."""
+    async with started(settings, consumer_options(settings), _TOPIC) as consumer:
+        with translated(settings.bootstrap):
+            places = list(consumer.assignment())
+            ends = await consumer.end_offsets(places)
+            found = await consumer.offsets_for_times(dict.fromkeys(places, milliseconds))
+    return {place: (at.offset if (at := found[place]) else ends[place], ends[place]) for place in places}
