@@ -14,6 +14,7 @@ from pipeline.bus import Delivery, Record
 from pipeline.events import Topic
 from pipeline.kafka.connection import client_options
 from pipeline.kafka.deadletters import DeadLetterShare
+from pipeline.kafka.ending import ended
 from pipeline.kafka.errors import translated
 from pipeline.kafka.topics import topic_name
 from pipeline.kafka.wire import Message, Unreadable, dead_letter, decode
@@ -75,7 +76,7 @@ async def started(
         await asyncio.sleep(0)  # stopped before its tasks began, the client lets their cancellation out
         yield consumer
     finally:
-        await consumer.stop()
+        await ended(consumer.stop())
 
 
 async def offsets_at_end(settings: KafkaSettings, topic: Topic) -> dict[int, int]:

@@ -17,6 +17,7 @@ from aiokafka.errors import KafkaTimeoutError
 from pipeline.bus import Record
 from pipeline.events import Topic
 from pipeline.kafka.connection import client_options
+from pipeline.kafka.ending import ended
 from pipeline.kafka.errors import translated
 from pipeline.kafka.partitions import partitioner
 from pipeline.kafka.topics import topic_name
@@ -91,7 +92,7 @@ class Producer:
                 await producer._producer.start()
             yield producer
         finally:
-            await producer._producer.stop()
+            await ended(producer._producer.stop(), patience=None)
 
     async def publish(self, records: Sequence[Record]) -> None:
         """See the port. Waits for brokers that are away; raises LogError when they refuse."""

@@ -16,6 +16,7 @@ from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 from pipeline.events import Topic
 from pipeline.kafka.connection import client_options
+from pipeline.kafka.ending import ended
 from pipeline.kafka.errors import LogAwayError, LogError, translated
 from pipeline.settings import KafkaSettings
 
@@ -85,7 +86,7 @@ async def admin(settings: KafkaSettings) -> AsyncIterator[AIOKafkaAdminClient]:
             await client.start()
         yield client
     finally:
-        await client.close()
+        await ended(client.close())
 
 
 async def create(settings: KafkaSettings) -> list[str]:

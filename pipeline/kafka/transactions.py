@@ -13,6 +13,7 @@ from typing import Any
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import IllegalOperation, KafkaError
 
+from pipeline.kafka.ending import ended
 from pipeline.kafka.errors import PartitionLostError, reason, translated
 from pipeline.kafka.producing import producer_options
 from pipeline.kafka.topics import topic_name
@@ -23,8 +24,6 @@ _OF_SESSION = 0.8
 """Transactions end before others may have the partition."""
 _FAILURES = (KafkaError, IllegalOperation, AssertionError)
 """Once a transaction failed the client says that there is none (which is no KafkaError), or asserts it."""
-_CLOSING = 5.0
-"""Seconds that a broker may take to hear of an end; it finds out by itself later."""
 
 
 class Transactions:
@@ -73,16 +72,13 @@ class Transactions:
 
     async def close(self) -> None:
         """End what is open without effect, and let go."""
-        try:
-            async with asyncio.timeout(_CLOSING):
-                await self._close()
-        except TimeoutError:
-            await self._producer.client.close()
-
-    async def _close(self) -> None:
         for future in self._sent:
             if not future.cancel() and not future.cancelled():
                 future.exception()  # one of them was told: nobody waits for the others
+        if not await ended(self._close()):
+            await ended(self._producer.client.close())
+
+    async def _close(self) -> None:
         try:
             if self._open and not self._lost:
                 await self._producer.abort_transaction()
