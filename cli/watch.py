@@ -10,7 +10,7 @@ from cli.telemetry import Telemetry
 from pipeline.errors import ExitCode
 from pipeline.events import Topic
 from pipeline.kafka.bus import KafkaBus
-from pipeline.kafka.reading import read_topic
+from pipeline.kafka.reading import read_latest
 from pipeline.settings import KafkaSettings, load_settings
 from watcher.earlier import EarlierOnLog
 
@@ -46,5 +46,5 @@ async def _earlier(log: KafkaSettings, cluster: str) -> EarlierOnLog:
     """What is on the log, so that what is gone meanwhile gets its tombstone."""
     earlier = EarlierOnLog(cluster)
     for topic in (Topic.RESOURCES, Topic.POLICIES, Topic.DEADLETTERS):
-        await read_topic(log, topic, earlier.take)
+        await read_latest(log, topic, earlier.take)
     return earlier

@@ -1,6 +1,8 @@
 """Compacted topics from their beginning: what a service knows when it starts."""
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
@@ -15,6 +17,8 @@ from pipeline.settings import KafkaSettings
 Take = Callable[[Record], None]
 
 _POLL_MS = 500
+_AT_ONCE = 250
+"""Messages between two turns of the loop, some 10 ms: heartbeats go on meanwhile."""
 
 
 async def read_topic(settings: KafkaSettings, topic: Topic, take: Take) -> None:
@@ -22,7 +26,15 @@ async def read_topic(settings: KafkaSettings, topic: Topic, take: Take) -> None:
     async with started(settings, consumer_options(settings), topic) as consumer:
         with translated(settings.bootstrap):
             ends = await consumer.end_offsets(list(consumer.assignment()))
-            await _read(consumer, topic, ends, take)
+            await _read(consumer, ends, lambda message: _tell(topic, message, take))
+
+
+async def read_latest(settings: KafkaSettings, topic: Topic, take: Take) -> None:
+    """The last record of each key of a topic, up to its end as it is now. Raises LogError."""
+    async with started(settings, consumer_options(settings), topic) as consumer:
+        with translated(settings.bootstrap):
+            ends = await consumer.end_offsets(list(consumer.assignment()))
+            await _read_latest(consumer, topic, ends, take)
 
 
 async def follow_topics(
@@ -47,31 +59,68 @@ async def follow_topics(
 async def read_partition(
     settings: KafkaSettings, topic: Topic, number: int, take: Take, until: int | None = None
 ) -> None:
-    """Every record of one partition before an offset, or up to its end. Raises LogError."""
+    """The last record of each key of one partition before an offset, or up to its end. Raises LogError."""
     if until == 0:
         return
     place = TopicPartition(topic_name(settings, topic), number)
     async with started(settings, consumer_options(settings)) as consumer:
         with translated(settings.bootstrap):
             consumer.assign([place])
-            consumer.seek(place, 0)  # without a group nobody else says where to begin
             ends = {place: until} if until is not None else await consumer.end_offsets([place])
-            await _read(consumer, topic, ends, take)
+            await _read_latest(consumer, topic, ends, take)
+
+
+async def _read_latest(
+    consumer: AIOKafkaConsumer, topic: Topic, ends: Mapping[TopicPartition, int], take: Take
+) -> None:
+    """Only what counts is decoded: a log that was not compacted yet says much of each key.
+
+    What cannot be read is passed over, and its key says what it said before: that is read again.
+    """
+    last: dict[bytes, Any] = {}
+
+    def keep(message: Any) -> None:
+        key = message.key or b""
+        last.pop(key, None)  # in the order of the log
+        last[key] = message
+
+    await _read(consumer, ends, keep)
+    hidden: set[bytes] = set()
+    for number, (key, message) in enumerate(last.items()):
+        if not _tell(topic, message, take):
+            hidden.add(key)
+        if number % _AT_ONCE == 0:
+            await asyncio.sleep(0)
+    if hidden:
+        consumer.resume(*ends)
+        await _read(consumer, ends, lambda each: each.key in hidden and _tell(topic, each, take))
+
+
+def _tell(topic: Topic, message: Any, take: Take) -> bool:
+    """Whether it can be read. What cannot was told when it was new."""
+    record = decode(topic, message)
+    if isinstance(record, Unreadable):
+        return False
+    take(record)
+    return True
 
 
 async def _read(
-    consumer: AIOKafkaConsumer, topic: Topic, ends: Mapping[TopicPartition, int], take: Take
+    consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int], see: Callable[[Any], object]
 ) -> None:
-    """What cannot be read is passed over: it was told when it was new."""
+    """Every message before these offsets, from the first."""
     left = {place: end for place, end in ends.items() if end > 0}
     consumer.pause(*(set(ends) - set(left)))
+    for place in left:
+        consumer.seek(place, 0)  # without a group nobody else says where to begin
     while left:
-        for place, messages in (await consumer.getmany(timeout_ms=_POLL_MS)).items():
+        found = await consumer.getmany(timeout_ms=_POLL_MS, max_records=_AT_ONCE)
+        for place, messages in found.items():
             for message in messages:
-                record = decode(topic, message)
-                if message.offset < ends[place] and not isinstance(record, Unreadable):
-                    take(record)
+                if message.offset < ends[place]:
+                    see(message)
         for place in list(left):
             if await consumer.position(place) >= left[place]:
                 consumer.pause(place)
                 del left[place]
+        await asyncio.sleep(0)  # what was fetched before comes without a wait
