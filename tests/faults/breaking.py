@@ -27,7 +27,10 @@ class Breaking:
     session: float
     chance: random.Random
     counts: Counter[str] = field(default_factory=Counter)
+    problems: list[str] = field(default_factory=list)
+    """What went wrong with a fault itself."""
     _planned: list[str] = field(default_factory=list)
+    _done: list[str] = field(default_factory=list)
 
     @property
     def services(self) -> list[Service]:
@@ -46,6 +49,12 @@ class Breaking:
         name = self._planned.pop()
         await FAULTS[name](self)
         self.counts[name] += 1
+        self._done.append(name)
+
+    def fresh(self) -> list[str]:
+        """What happened since this was asked last."""
+        done, self._done = self._done, []
+        return done
 
     async def kill_watcher(self) -> None:
         await self._killed(self.watcher)
@@ -94,7 +103,7 @@ class Breaking:
         await self._away()
         gone = self.evaluators.pop(self.chance.randrange(len(self.evaluators)))
         if await asyncio.to_thread(gone.stop) != 0:
-            self.counts[f"{gone.name} did not end well"] += 1
+            self.problems.append(f"ended badly, as one more had come: {gone.name}: {gone.said[-1000:]}")
 
     async def _killed(self, service: Service) -> None:
         service.kill()

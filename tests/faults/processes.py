@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 TOCSIN = str(Path(sys.executable).with_name("tocsin"))
-_PATIENCE = 60.0
+_PATIENCE = 120.0
+"""Seconds for an end in good order, and for one that comes by itself."""
 
 
 @dataclass

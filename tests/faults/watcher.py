@@ -8,10 +8,12 @@ policies, everything else withdrawn, and of each violation one.
 
 import argparse
 import random
+import re
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,7 +26,7 @@ import yaml
 from tests.faults.cluster_work import POLICIES, Work
 from tests.faults.downstream import DENYING, Downstream, Expected
 from tests.faults.proxy import Proxy, proxying
-from tests.kube.cluster import CONTEXT, Cluster, running
+from tests.kube.cluster import CONTEXT, Cluster, free_port, running
 from tests.services import kube
 
 OPERATIONS = 2000
@@ -42,6 +44,7 @@ _SETTINGS = {
     "TOCSIN_PAGE_SIZE": "20",
     "TOCSIN_WORKERS": "1",
 }
+_COUNTED = re.compile(r"^tocsin_watch_(lists|expired)_total\{.*\} (\d+)", re.MULTILINE)
 _DENY = {"mode": "warn", "images": [{"glob": "**"}], "authorities": [{"static": {"action": "fail"}}]}
 
 
@@ -52,6 +55,8 @@ class Tocsin:
     folder: Path
     command: tuple[str, ...] = (_TOCSIN,)
     process: "subprocess.Popen[bytes] | None" = None
+    port: int = field(default_factory=free_port)
+    """Of its metrics."""
 
     @property
     def database(self) -> Path:
@@ -63,6 +68,7 @@ class Tocsin:
             "HOME": str(self.folder),
             "XDG_STATE_HOME": str(self.folder),
             "KUBECONFIG": str(self.folder / "through-proxy"),
+            "TOCSIN_LISTEN": f"127.0.0.1:{self.port}",
             **_SETTINGS,
         }
         with (self.folder / "tocsin.log").open("ab") as log:
@@ -73,6 +79,21 @@ class Tocsin:
                 cwd=_ROOT,
                 env=environment,
             )
+
+    def counted(self) -> Counter[str]:
+        """How often this process was told 410, and how often it listed a kind again."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=5) as answer:
+                found = _COUNTED.findall(answer.read().decode())
+        except OSError:  # it has only just been started
+            return Counter()
+        counts: Counter[str] = Counter()
+        for name, value in found:
+            many = float(value)
+            counts["answers 410" if name == "expired" else "relists"] += int(
+                many if name == "expired" else many - 1
+            )
+        return counts
 
     def kill(self) -> None:
         if self.process is not None:
@@ -108,7 +129,9 @@ class Suite:
             if not self._planned and (problems := self._in_step()):
                 return problems
         self.cluster.request("POST", POLICIES, _policy("last"))
-        return self._in_step() or [*self.told.doubled(), *self._idle()]
+        problems = self._in_step()
+        self.counts += self.tocsin.counted()
+        return problems or [*self.told.doubled(), *self._idle()]
 
     def begin(self) -> None:
         self.work.begin()
@@ -129,6 +152,7 @@ class Suite:
         getattr(self, f"_{name}")()
 
     def _kill(self) -> None:
+        self.counts += self.tocsin.counted()
         self.tocsin.kill()
         self._work(self.chance.randint(0, 20))
         self.tocsin.start()

@@ -20,7 +20,8 @@ from tests.kafka.certificates import write_certificates
 from tests.kube.cluster import free_port
 
 USER, PASSWORD = "tocsin", "tests-only"
-_PATIENCE = 60.0
+_PATIENCE = 180.0
+"""Seconds to start or to end in: usually five, but a machine may have much else to do."""
 _JVM = ("-Xms64m", "-Xmx320m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 _PROPERTIES = """\
 process.roles=broker,controller
@@ -102,7 +103,8 @@ class Broker:
             else:
                 return
         said = (self.folder / "broker.log").read_text(errors="replace")
-        raise RuntimeError(f"the broker did not become ready: {said[-2000:]}")
+        how = "is not ready" if self.process.poll() is None else f"ended with {self.process.poll()}"
+        raise RuntimeError(f"the broker {how}: {said[-2000:]}")
 
     def kill(self) -> None:
         """SIGKILL."""
