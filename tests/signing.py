@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPri
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from evaluator.rego.questions import Answer, Failure, Question
+from tests.images import Built, described, image
 from tests.services import cosign
 
 _PRIVATE: Mapping[str, Callable[[], CertificateIssuerPrivateKeyTypes]] = {
@@ -74,3 +75,26 @@ class _Nothing:
 
 
 NOTHING = _Nothing()
+
+
+def simple_signing(digest: str, repository: str = "r/a") -> bytes:
+    """What cosign signs of an image."""
+    critical = {
+        "identity": {"docker-reference": repository},
+        "image": {"docker-manifest-digest": digest},
+        "type": "cosign container image signature",
+    }
+    return json.dumps({"critical": critical, "optional": None}).encode()
+
+
+def signature_manifest(payload: bytes, signature: str) -> Built:
+    """A manifest as cosign puts it under the tag of a digest. `signature`: base64."""
+    layer = described(payload, "application/vnd.dev.cosign.simplesigning.v1+json")
+    layer["annotations"] = {"dev.cosignproject.cosign/signature": signature}
+    built = image(b"{}", layers=[layer])
+    return Built(built.body, built.media_type, (b"{}", payload))
+
+
+def tag_of(digest: str, suffix: str = "sig") -> str:
+    """The tag that cosign derives from a digest."""
+    return f"{digest.replace(':', '-')}.{suffix}"

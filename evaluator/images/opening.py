@@ -18,9 +18,14 @@ from evaluator.images.store import Store
 from evaluator.images.transport import Transport
 from evaluator.policies.configs import Found, Wanted
 from evaluator.policies.model_authorities import Signer
-from evaluator.policies.signatures import Verification
+from evaluator.policies.signatures import Unverified, Verification
 from pipeline.events import ResourceApplied
 from pipeline.settings import ImageSettings
+
+_NO_SECRETS = (
+    "source.signaturePullSecrets: Secrets are read from a cluster only, and where the setting "
+    "image_pull_secrets says so"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,4 +70,11 @@ class Images:
         self, wanted: Wanted, authority: Signer, applied: ResourceApplied, judge: JudgesStatements
     ) -> Verification:
         """Whether an image of a resource is signed as an authority wants it."""
-        return await self.signatures.verify(wanted, authority, self.keychain_of(applied), judge)
+        own = self.keychain_of(applied)
+        names = authority.source.pull_secrets
+        if not names:
+            return await self.signatures.verify(wanted, authority, own, own, judge)
+        if self.pull_secrets is None:
+            return Unverified(_NO_SECRETS)
+        beside = self.pull_secrets.of_signatures(applied, names)
+        return await self.signatures.verify(wanted, authority, own, beside, judge)

@@ -58,6 +58,10 @@ class PullSecrets:
         account = pod.get("serviceAccountName") or pod.get("serviceAccount") or "default"
         return WorkloadKeychain(self, applied.resource.namespace, tuple(_names(pod)), str(account))
 
+    def of_signatures(self, applied: ResourceApplied, names: tuple[str, ...]) -> "WorkloadKeychain":
+        """What `signaturePullSecrets` name: Secrets of the workload's namespace, and no service account's."""
+        return WorkloadKeychain(self, applied.resource.namespace, names, account="")
+
     async def find(self, whose: "WorkloadKeychain", registry: str, repository: str) -> Credential | None:
         """See Keychain."""
         names = whose.secrets

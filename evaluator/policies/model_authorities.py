@@ -48,10 +48,14 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where signatures are, if not beside the image. `tag_prefix` goes in front of their tags."""
+    """Where signatures are, if not beside the image. `tag_prefix` goes in front of their tags.
+
+    `pull_secrets`: names of Secrets in the workload's namespace, with credentials for them.
+    """
 
     oci: str = ""
     tag_prefix: str = ""
+    pull_secrets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,7 @@ def _parse_authority(section: Section, index: int, texts: Mapping[str, PolicyTex
         for field in _NOT_WITH_STATIC:
             if section.has_content(field):
                 section.problem(field, "expected nothing beside static, which verifies nothing")
-    source, no_source = parse_source(section)
+    source = parse_source(section)
     attestations, no_attestations = parse_attestations(section, texts)
     no_logs = parse_logs(section)
     if body is None:
@@ -58,7 +58,7 @@ def _parse_authority(section: Section, index: int, texts: Mapping[str, PolicyTex
             return _parse_static(name, body)
         case "key":
             key = parse_key(body)
-            unsupported = not_verified(key, path) or no_attestations or no_logs or no_source
+            unsupported = not_verified(key, path) or no_attestations or no_logs
             return Key(
                 name=name,
                 path=path,

@@ -36,7 +36,7 @@ _SIGNATURE_BYTES = 4 << 20
 """Of all signatures of one image; usual are 300 each, and 10,000 in a bundle."""
 _ANOTHER_IMAGE = Refused("not of this image")
 
-_Question = tuple[Wanted, Signer, Keychain]
+_Question = tuple[Wanted, Signer, Keychain, Keychain]
 
 
 class Signatures:
@@ -50,23 +50,36 @@ class Signatures:
         self._locks: WeakValueDictionary[_Question, asyncio.Lock] = WeakValueDictionary()
 
     async def verify(
-        self, wanted: Wanted, signer: Signer, keychain: Keychain, judge: JudgesStatements
+        self,
+        wanted: Wanted,
+        signer: Signer,
+        keychain: Keychain,
+        beside: Keychain,
+        judge: JudgesStatements,
     ) -> Verification:
-        """Whether an image is signed as an authority wants it."""
-        question = (wanted, signer, keychain)
+        """Whether an image is signed as an authority wants it.
+
+        `keychain`: for the image, `beside`: for its signatures.
+        """
+        question = (wanted, signer, keychain, beside)
         lock = self._locks.setdefault(question, asyncio.Lock())
         async with lock:
             known = self._known.get(question)
             if known is not None and known[1] > self._clock():
                 return known[0]
-            answer = await self._answer(wanted, signer, keychain, judge)
+            answer = await self._answer(wanted, signer, keychain, beside, judge)
             failed = isinstance(answer, Unverified)
             seconds = self._settings.failure_ttl if failed else self._settings.tag_ttl
             self._known.put(question, (answer, self._clock() + seconds))
             return answer
 
     async def _answer(
-        self, wanted: Wanted, signer: Signer, keychain: Keychain, judge: JudgesStatements
+        self,
+        wanted: Wanted,
+        signer: Signer,
+        keychain: Keychain,
+        beside: Keychain,
+        judge: JudgesStatements,
     ) -> Verification:
         name, running = wanted
         seconds = self._settings.deadline
@@ -78,10 +91,10 @@ class Signatures:
                 place = _place(signer, written)
                 if not signer.attestations:
                     limit = _SIGNATURE_BYTES
-                    looking = Looking(self._content, place, digest, keychain, SignatureForm(), limit)
+                    looking = Looking(self._content, place, digest, beside, SignatureForm(), limit)
                     return await _judge(looking, trusts, signer)
                 form, limit = AttestationForm(wanted_types(signer, trusts)), self._settings.attestation_bytes
-                looking = Looking(self._content, place, digest, keychain, form, limit)
+                looking = Looking(self._content, place, digest, beside, form, limit)
             return await self._attested(looking, trusts, signer, judge)
         except NoTrustError as error:
             return Unverified(f"{signer.path}: {error}")

@@ -10,13 +10,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from evaluator.asking import StatementJudge
 from evaluator.images.opening import Images
 from evaluator.policies.configs import Found, ImageConfig, Unavailable
+from evaluator.policies.model_authorities import Key, KeyRef, Source
+from evaluator.policies.signatures import Signed, Unverified
 from pipeline.events import ResourceApplied, ResourceRef
 from tests.fakes.registry import FakeRegistry, only_with
 from tests.images import image
 from tests.integration.images.conftest import image_settings
+from tests.signing import NOTHING, signature_manifest, simple_signing, tag_of
 
 BASIC = "Basic " + base64.b64encode(b"anna:correct-horse").decode()
 AUTH = {"auth": BASIC.removeprefix("Basic ")}
@@ -94,3 +101,31 @@ async def test_a_secret_that_makes_no_sense_is_named_and_not_quoted(
     (found,) = await ask(fake, tmp_path, objects, workload("shop", "b"))
     assert isinstance(found, Unavailable)
     assert found.reason == "pull secret shop/b: .dockerconfigjson is no docker config"
+
+
+async def test_secrets_for_signatures_are_those_that_the_policy_names_in_the_namespace_of_the_workload(
+    fake: FakeRegistry, tmp_path: Path
+) -> None:
+    digest = BUILT.digest
+    key = ec.generate_private_key(ec.SECP256R1())
+    payload = simple_signing(digest)
+    signature = base64.b64encode(key.sign(payload, ec.ECDSA(SHA256()))).decode()
+    fake.serve("signatures/web", tag_of(digest), signature_manifest(payload, signature))
+    for path, (answer,) in list(fake.scripts.items()):
+        fake.scripts[path] = [only_with(BASIC, answer, 'Basic realm="here"')]
+    pem = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+    source = Source(oci=f"{fake.host}/signatures/web", pull_secrets=("absent", "b"))
+    signer = Key(name="ours", path="spec.authorities[0].key", key=KeyRef(data=pem), source=source)
+    wanted, judge = (f"{fake.host}/shop/web@{digest}", ""), StatementJudge(NOTHING, {})
+    objects = Objects(secrets_shop_b=secret(fake.host))
+    async with Images.start(image_settings(tmp_path, fake.host), objects=objects) as images:
+        found = await images.verify(wanted, signer, workload("shop"), judge)
+        assert isinstance(found, Signed)
+        assert objects.asked == ["secrets/shop/absent", "secrets/shop/b"]
+    async with Images.start(image_settings(tmp_path / "other", fake.host), objects=objects) as images:
+        elsewhere = await images.verify(wanted, signer, workload("other"), judge)
+    assert isinstance(elsewhere, Unverified)
+    async with Images.start(image_settings(tmp_path / "none", fake.host)) as images:
+        unread = await images.verify(wanted, signer, workload("shop"), judge)
+    assert isinstance(unread, Unverified)
+    assert "signaturePullSecrets" in unread.reason

@@ -48,7 +48,9 @@ async def verify(folder: Path, host: str, name: str, key: Key, digest: str = "")
     settings = image_settings(folder, host)
     async with Images.start(settings) as images:
         keychain = DockerConfig(settings.docker_config, 1.0)
-        return await images.signatures.verify((name, digest), key, keychain, StatementJudge(NOTHING, {}))
+        return await images.signatures.verify(
+            (name, digest), key, keychain, keychain, StatementJudge(NOTHING, {})
+        )
 
 
 async def test_a_signature_under_the_tag_of_the_digest_verifies(
