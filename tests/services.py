@@ -38,13 +38,15 @@ KAFKA_VERSION = "4.1.1"
 
 _KAFKA_POM = Path(__file__).parent / "kafka" / "pom.xml"
 _COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
-REPORT_APIS = {
+API_SCHEMAS = {
     "wgpolicyk8s.io/v1alpha2": (
         "sigs.k8s.io/wg-policy-prototypes@v0.0.0-20230505033312-51c21979086a", "policy-report/crd/v1alpha2",
     ),
     "openreports.io/v1alpha1": ("github.com/openreports/reports-api@v0.2.1", "config/crd"),
+    "eventing.knative.dev/v1": ("knative.dev/eventing@v0.44.0", "config/core/resources"),
+    "argoproj.io/v1alpha1": ("github.com/argoproj/argo-events@v1.9.7", "api/jsonschema"),
 }  # fmt: skip
-"""Modules with the CRDs of report objects, and the folder in each."""
+"""Modules with the CRDs or JSON Schemas of objects that Tocsin writes or shows, and the folder in each."""
 
 _KUBE_MODULE = Path(__file__).parent / "kube"
 _REQUIRED = "TOCSIN_REQUIRE_SERVICES"
@@ -219,26 +221,28 @@ def fetch_kafka() -> None:
         part.rename(folder)
 
 
-def report_crds_folder(api: str) -> Path:
-    """Where the CRDs of a report API are, once fetched."""
-    return cache_folder() / f"crds-{REPORT_APIS[api][0].rpartition('/')[2]}"
+def api_schemas_folder(api: str) -> Path:
+    """Where the schemas of an API are, once fetched."""
+    return cache_folder() / f"crds-{API_SCHEMAS[api][0].rpartition('/')[2]}"
 
 
-def report_crds(api: str) -> Path:
-    """The folder with the CRDs of a report API for a test; skips or fails like `opa`."""
-    return _there(report_crds_folder(api), f"the CRDs of {api}")
+def api_schemas(api: str) -> Path:
+    """The folder with the schemas of an API for a test; skips or fails like `opa`."""
+    return _there(api_schemas_folder(api), f"the schemas of {api}")
 
 
-def fetch_report_crds() -> None:
-    """Fetch the CRDs of report objects with Go, unless they are there."""
-    for api, (module, crds) in REPORT_APIS.items():
-        folder = report_crds_folder(api)
-        if go := _needed(folder, f"the CRDs of {api}"):
+def fetch_api_schemas() -> None:
+    """Fetch the schemas of APIs with Go, unless they are there."""
+    for api, (module, schemas) in API_SCHEMAS.items():
+        folder = api_schemas_folder(api)
+        if go := _needed(folder, f"the schemas of {api}"):
             fetch = [go, "mod", "download", "-json", module]
             run = subprocess.run(fetch, capture_output=True, text=True, check=True, cwd=_KUBE_MODULE)
             part = folder.with_name(f"{folder.name}.part")
             shutil.rmtree(part, ignore_errors=True)
-            shutil.copytree(Path(json.loads(run.stdout)["Dir"]) / crds, part, copy_function=shutil.copyfile)
+            shutil.copytree(
+                Path(json.loads(run.stdout)["Dir"]) / schemas, part, copy_function=shutil.copyfile
+            )
             part.rename(folder)
 
 
@@ -264,7 +268,7 @@ if __name__ == "__main__":
     fetch_kafka()
     fetch_pod_security()
     fetch_compose_schema()
-    fetch_report_crds()
+    fetch_api_schemas()
     node.install()
     build_kube()
     sys.exit(0)

@@ -17,13 +17,13 @@ from pipeline.events import ResourceRef
 from sink.queries.verdicts import Judged, Said
 from tests.e2e.command import tocsin
 from tests.integration.report.histories import fill
-from tests.services import report_crds
+from tests.services import api_schemas
 
 
 def schemas(api: PolicyReportApi) -> dict[str, Any]:
     """Schema by kind, strict: a field that an API does not have would be dropped by a server."""
     found = {}
-    for path in report_crds(api.value).glob("*.yaml"):
+    for path in api_schemas(api.value).glob("*.yaml"):
         crd = yaml.safe_load(path.read_text(encoding="utf-8"))
         version = next(each for each in crd["spec"]["versions"] if api.value.endswith(f"/{each['name']}"))
         found[crd["spec"]["names"]["kind"]] = _strict(version["schema"]["openAPIV3Schema"])
