@@ -92,11 +92,16 @@ class Issues:
 
 
 def handle(issues: Issues, event: Event) -> None:
-    """Open, close, or leave alone. Raises TryLaterError."""
+    """Open, close, or leave alone; one that is waived is closed. Raises TryLaterError."""
     what = event.attributes["type"].split(".")[-2]
     mark = quote(event.attributes["partitionkey"], safe="/:@").replace("--", "-%2D")  # ends no comment
     violated = what == "failed" or (what == "warned" and event.attributes["mode"] == "enforce")
-    if violated:
+    waiver = event.data.get("waiver")
+    if violated and waiver:
+        issues.close(
+            mark, f"Waived until {waiver['expires']}, by {_code(waiver['owner'])}: {_code(waiver['reason'])}"
+        )
+    elif violated:
         issues.open(mark, *_told(event))
     elif what in {"passed", "warned", "withdrawn"}:
         reason = event.data.get("reason", "").replace("_", " ")

@@ -26,6 +26,8 @@ def message(event: Event) -> str:
     said = data.get("message") or data.get("warning") or data.get("reason", "").replace("_", " ")
     line = f"{_SIGNS.get(what, _OVER)} *{_escaped(resource)}* {what}: {_escaped(policy)} ({mode})"
     place = f"in {_escaped(event.attributes['cluster'])}"
+    if waiver := data.get("waiver"):
+        place += f", waived by {_escaped(waiver['owner'])} until {waiver['expires']}"
     return f"{line} {place}\n>{_escaped(said)}" if said else f"{line} {place}"
 
 

@@ -11,8 +11,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from cli.run import follow_manifests
-from cli.wire import Embedded
+from cli.wire import Embedded, known_to, now
 from pipeline.bus import Record
 from pipeline.events import Topic
 from pipeline.kafka.reading import read_topic
@@ -22,9 +21,10 @@ from sink.store import Store
 from tests.contract.events.workload import FIRST, THEN, Told, change, lay_out
 from tests.e2e.command import tocsin
 from tests.e2e.running import running
+from watcher.follow import follow
 
 CLUSTER = "shop"
-_PATIENCE = 120.0
+_PATIENCE = 300.0
 
 
 def _told(records: Sequence[Record]) -> set[Told]:
@@ -49,7 +49,11 @@ async def _embedded(folder: Path) -> list[Record]:
     ):
 
         async def source(stop: asyncio.Event) -> None:
-            await follow_manifests(("deploy",), ("policies",), settings, run.bus, stop, store, lambda _: None)
+            known = await known_to(store, settings.cluster)
+            await follow(
+                ("deploy",), ("policies",), run.bus, settings.source, now, stop,
+                known=known, waiver_paths=("waivers",),
+            )  # fmt: skip
             for topic in (Topic.POLICIES, Topic.RESOURCES, Topic.DEADLETTERS):
                 await run.bus.seal(topic)
 
@@ -81,19 +85,24 @@ def on_kafka(folder: Path, settings: KafkaSettings) -> list[Record]:
         "kafka_prefix": settings.prefix,
         "kafka_partitions": settings.partitions,
         "workers": 1,
+        "waivers": "waivers",
     }
     text = "".join(f"{name} = {json.dumps(value)}\n" for name, value in lines.items())
     (folder / "tocsin.toml").write_text(text, encoding="utf-8")
     made = tocsin(folder, "topics", "create")
     assert made.code == 0, made.err
+    return asyncio.run(_services(folder, settings))
+
+
+async def _services(folder: Path, settings: KafkaSettings) -> list[Record]:
     with ExitStack() as stack:
         watch = ("watch", "--manifests", "deploy", "-p", "policies")
         services = [stack.enter_context(running(folder, *command)) for command in (watch, ("evaluate",))]
-        seen = asyncio.run(_until(settings, FIRST, after=0))
+        seen = await _until(settings, FIRST, after=0)
         change(folder)
-        asyncio.run(_until(settings, THEN, after=seen))
+        await _until(settings, THEN, after=seen)
         assert [service.stop() for service in services] == [0, 0]
-    return asyncio.run(_read(settings))
+    return await _read(settings)
 
 
 async def _until(settings: KafkaSettings, wanted: frozenset[Told], after: int) -> int:

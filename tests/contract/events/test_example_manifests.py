@@ -125,12 +125,16 @@ def page(event: Event) -> bool:
     data = event.data
     if not isinstance(data, Verdict) or data.policy.mode is not Mode.ENFORCE:
         return False
-    is_new = data.change in {Change.NEW, Change.DEGRADED}
+    is_new = data.change in {Change.NEW, Change.DEGRADED, Change.RETURNED}
     return (
         is_violation(data.outcome, data.policy.mode)
         and is_new
         and not data.resource.namespace.startswith("kube-")
     )
+
+
+OTHERS = ({"namespace": "kube-system"}, {"mode": "warn"}, {"change": "updated"}, {"change": "waived"})
+"""What makes an event one that nobody is to be woken for."""
 
 
 @pytest.fixture
@@ -151,7 +155,12 @@ def test_the_trigger_takes_new_violations_of_enforced_policies(events: list[Even
     ]
     taken = attributes(next(event for event in events if page(event)))
     assert knative_takes(filters, taken)
-    for other in ({"namespace": "kube-system"}, {"mode": "warn"}, {"change": "updated"}):
+    for other in (
+        {"namespace": "kube-system"},
+        {"mode": "warn"},
+        {"change": "updated"},
+        {"change": "waived"},
+    ):
         assert not knative_takes(filters, taken | other)
 
 
@@ -166,7 +175,12 @@ def test_the_sensor_takes_new_violations_of_enforced_policies(events: list[Event
         event.id for event in events if page(event)
     ]
     taken = payload(next(event for event in events if page(event)))
-    for other in ({"namespace": "kube-system"}, {"mode": "warn"}, {"change": "updated"}):
+    for other in (
+        {"namespace": "kube-system"},
+        {"mode": "warn"},
+        {"change": "updated"},
+        {"change": "waived"},
+    ):
         changed = {"header": {}, "body": taken["body"] | other}
         assert not argo_takes(dependency["filters"], changed)
     for source in sensor["spec"]["triggers"][0]["template"]["http"]["payload"]:

@@ -120,7 +120,7 @@ def test_a_request_that_is_not_signed_or_is_no_event_is_refused(embedded_records
 
 def violated(event: Event) -> bool:
     assert isinstance(event.data, Verdict)
-    return is_violation(event.data.outcome, event.data.policy.mode)
+    return is_violation(event.data.outcome, event.data.policy.mode) and event.data.waiver is None
 
 
 def expected(events: list[Event]) -> tuple[set[str], int]:
@@ -172,3 +172,18 @@ def test_a_new_start_opens_nothing_twice(embedded_records: list[Record]) -> None
             with opener(api) as url:
                 assert {send(url, event) for event in events} == {200}
         assert len(api.open()) == 150 + len({event.key for event in events})
+
+
+def test_an_issue_is_closed_while_its_violation_is_waived(embedded_records: list[Record]) -> None:
+    event = of_bad(embedded_records, Outcome.FAIL)
+    waived = json.loads(to_json(event))
+    waiver = {"name": "w", "owner": "team-shop", "reason": "by March", "expires": "2099-04-01T00:00:00Z"}
+    waived |= {"id": "another", "change": "waived"}
+    waived["data"] |= {"change": "waived", "waiver": waiver}
+    headers = {"content-type": "application/cloudevents+json"}
+    with issues_api() as api, opener(api) as url:
+        assert send(url, event) == 200
+        assert len(api.open()) == 1
+        assert post(url, json.dumps(waived).encode(), headers) == 200
+        assert api.open() == []
+    assert api.comments == [(1, "Waived until 2099-04-01T00:00:00Z, by ` team-shop `: ` by March `")]

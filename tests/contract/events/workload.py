@@ -5,6 +5,7 @@
 
 from pathlib import Path
 from shutil import copytree
+from typing import Any
 
 from pipeline.events import EventType
 from tests.e2e.command import NOT_PRIVILEGED, pod, policy, write
@@ -23,6 +24,7 @@ FIRST: frozenset[Told] = frozenset(
     {
         (EventType.RESOURCE_APPLIED, "default/Pod/good"),
         (EventType.POLICY_APPLIED, "ClusterImagePolicy/no-privileged"),
+        (EventType.WAIVER_APPLIED, "Waiver/legacy"),
         (EventType.POLICY_CHECKED, "ClusterImagePolicy/does-not-parse"),
         (EventType.POLICY_CHECKED, "ClusterImagePolicy/elsewhere"),
         (EventType.SOURCE_FAILED, "deploy/broken.yaml"),
@@ -47,13 +49,14 @@ THEN: frozenset[Told] = frozenset(
 
 
 def lay_out(folder: Path) -> None:
-    """Write `deploy` and `policies`: the example shop, and what it lacks."""
+    """Write `deploy`, `policies` and `waivers`: the example shop, and what it lacks."""
     copytree(ROOT / "examples" / "shop", folder / "deploy" / "shop")
     copytree(ROOT / "examples" / "policies", folder / "policies" / "shop")
     deploy, policies = folder / "deploy", folder / "policies"
     write(deploy / "good.yaml", pod("good"))
     write(deploy / "bad.yaml", pod("bad", privileged=True))
     write(deploy / "gone.yaml", pod("gone", privileged=True))
+    write(deploy / "legacy.yaml", pod("legacy", privileged=True))
     write(deploy / "registry.yaml", pod("registry", image="registry.example.com/web:1"))
     (deploy / "broken.yaml").write_text("kind: Pod\nmetadata: {name: [\n", encoding="utf-8")
     (deploy / "ümläut und Leerzeichen.yaml").write_text("kind: Pod\nmetadata: {name: {\n", encoding="utf-8")
@@ -70,6 +73,25 @@ def lay_out(folder: Path) -> None:
     write(policies / "config.yaml", policy("config", "", policy=config, images=images))
     elsewhere = {"type": "rego", "configMapRef": {"name": "texts", "namespace": "rego", "key": "a.rego"}}
     write(policies / "elsewhere.yaml", policy("elsewhere", "", policy=elsewhere))
+
+    write(folder / "waivers" / "legacy.yaml", _waiver("legacy", "legacy"))
+
+
+def _waiver(name: str, pod: str) -> dict[str, Any]:
+    """Of a Pod that is privileged; it ends long after every test."""
+    return {
+        "apiVersion": "tocsin.dev/v1alpha1",
+        "kind": "Waiver",
+        "metadata": {"name": name},
+        "spec": {
+            "policies": ["no-privileged"],
+            "match": {"kinds": ["Pod"], "names": [pod]},
+            "owner": "team-shop",
+            "reason": "Migrated by March",
+            "ticket": "SHOP-12",
+            "expires": "2099-03-31",
+        },
+    }
 
 
 def change(folder: Path) -> None:
