@@ -24,7 +24,7 @@ from tests.e2e.running import running
 from watcher.follow import follow
 
 CLUSTER = "shop"
-_PATIENCE = 300.0
+_PATIENCE = 120.0
 
 
 def _told(records: Sequence[Record]) -> set[Told]:
