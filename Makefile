@@ -5,6 +5,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 BIN := .venv/bin
 READY := .venv/ready
 BENCH ?= scan
+PART ?=
 SUITE ?= watcher
 SEED ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -23,8 +24,8 @@ lint: $(READY) ## style, types, import layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(READY) ## BENCH=scan: measure, print a table, write it under benchmarks/results/
-	$(BIN)/python -m benchmarks.$(BENCH)
+bench: $(READY) ## BENCH=scan: measure, print a table, write it under benchmarks/results/; PART: some of a pipeline's
+	$(BIN)/python -m benchmarks.$(BENCH) $(if $(filter pipeline,$(BENCH)),$(PART))
 
 faults: $(READY) ## SUITE=watcher|pipeline SEED=n: break things; 0 only when nothing was lost or doubled
 	$(BIN)/python -m tests.faults.$(SUITE) $(if $(SEED),--seed $(SEED))

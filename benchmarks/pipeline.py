@@ -1,10 +1,11 @@
 """`make bench BENCH=pipeline`: Kafka, PostgreSQL and the services: how many events a second, and how soon.
 
-Writes benchmarks/results/pipeline.md. Events go to the log as fast as it takes them, or at a
-rate; each turns the verdict of one policy of ten. A change counts when its row is committed, by
-PostgreSQL's own clock (`track_commit_timestamp`). Everything shares the cores of one machine, so
-that what more evaluators add there is seen in CPU, not in wall. The watcher is measured by
-`benchmarks.watcher`.
+Writes benchmarks/results/pipeline.md; PART="1 2 4 latency size sweep" measures some parts, and
+the page keeps what was measured of the others. Events go to the log as fast as it takes
+them, or at a rate; each turns the verdict of one policy of ten. A change counts when its row is
+committed, by PostgreSQL's own clock (`track_commit_timestamp`). Everything shares the
+cores of one machine, so that what more evaluators add there is seen in CPU, not in wall. The
+watcher is measured by `benchmarks.watcher`.
 """
 
 import asyncio
@@ -13,11 +14,13 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from os import cpu_count, getloadavg
 from pathlib import Path
 
+from benchmarks import pipeline_figures
+from benchmarks.pipeline_figures import Conditions, Delays, Figures, Latency, Size, Sweep, Throughput
 from benchmarks.pipeline_load import batches, policies
 from benchmarks.pipeline_stack import PARTITIONS, Stack
 from pipeline.events import PolicyApplied, Topic
@@ -27,85 +30,90 @@ from tests.kafka.broker import Broker
 from tests.postgres import Server
 from tests.services import kafka
 
-EVALUATORS = (1, 2, 4)
+PARTS = ("1", "2", "4", "latency", "size", "sweep")
+"""Numbers are of evaluators."""
 RESOURCES = 2_000
 CHANGES = 6_000
 POLICIES = 10
-SECONDS = 10
+SECONDS = 20.0
 """At each rate."""
 SHARES = (0.1, 0.5)
+SIZED = 20_000
 MANY = 50_000
 LIVE = 20
 """Changes a second while everything is judged again."""
-RESULT = Path(__file__).parent / "results" / "pipeline.md"
-_MIB = 2**20
 _TICK = 0.02
 
 
-async def _measure(folder: Path, broker: Broker, server: Server) -> AsyncIterator[str]:
-    for line in _head():
-        yield line
-    limit = 0.0
-    for number in EVALUATORS:
-        async with Stack.running(folder, broker, server, number) as stack:
-            rate, line = await _throughput(stack, number)
-            yield line
-            if number == 2:
-                limit = rate
-                delays = [await _delays(stack, limit * share) for share in SHARES]
-    yield ""
-    yield f"From a change on the log to its row, {SECONDS} s each, two evaluators, at shares of their"
-    yield f"{limit:,.0f} changes a second:"
-    yield ""
-    yield "| share | changes/s | p50 ms | p99 ms | max ms |"
-    yield "|---:|---:|---:|---:|---:|"
-    for share, line in zip(SHARES, delays, strict=True):
-        yield f"| {share:.0%} {line}"
-    yield ""
-    async with Stack.running(folder, broker, server, 2) as stack:
-        async for line in _many(stack):
-            yield line
-
-
-def _head() -> list[str]:
-    when = datetime.now(UTC).date().isoformat()
+def _conditions() -> Conditions:
     machine = f"{cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
-    columns = ["evaluators", "first verdicts/s", "changes/s", "CPU ms a change: evaluators", "their workers"]
-    columns += ["sink", "Kafka", "PostgreSQL", "publisher", "cores busy"]
-    return [
-        "# The pipeline on Kafka",
-        "",
-        f"{when}; {machine}; {getloadavg()[0]:.1f} processes wanted a core when this began. One broker,",
-        f"{PARTITIONS} partitions; PostgreSQL without fsync; one sink; one worker for each evaluator; all of",
-        f"it and the publisher on these cores. {RESOURCES:,} Pods and {POLICIES} policies of the catalog,",
-        f"then {CHANGES:,} changes, each of which turns one verdict.",
-        "",
-        f"| {' | '.join(columns)} |",
-        f"|{'---:|' * len(columns)}",
-    ]
+    return Conditions(datetime.now(UTC).date().isoformat(), machine, getloadavg()[0])
 
 
-async def _throughput(stack: Stack, evaluators: int) -> tuple[float, str]:
-    """Changes a second, and the row of the table."""
-    await stack.put_policies(POLICIES)
-    first = stack.next_of(range(RESOURCES))
-    began = time.time()
-    await stack.publish(first)
-    loaded = max((await stack.in_rows(first)).values()) - began
+async def _measure(part: str, folder: Path, broker: Broker, server: Server, figures: Figures) -> None:
+    """Measure one part, and put it in its place."""
+    conditions = _conditions()
+    async with Stack.running(folder, broker, server, int(part) if part.isdigit() else 2) as stack:
+        match part:
+            case "latency":
+                figures.latency = await _latency(stack, conditions, figures)
+            case "size":
+                figures.size = await _size(stack, conditions)
+            case "sweep":
+                figures.sweep = await _sweep(stack, conditions)
+            case _:
+                figures.throughput[part] = await _throughput(stack, conditions)
+
+
+async def _throughput(stack: Stack, conditions: Conditions) -> Throughput:
+    loaded = await _load(stack, RESOURCES, POLICIES)
     changes = [(at % RESOURCES, 1 + at // RESOURCES) for at in range(CHANGES)]
     before, began = stack.cpu(), time.time()
     await stack.publish(changes)
     took = max((await stack.in_rows(changes)).values()) - began
-    used = {name: spent - before[name] for name, spent in stack.cpu().items()}
-    cells = " | ".join(f"{1000 * spent / CHANGES:.2f}" for spent in used.values())
-    rates = f"{RESOURCES * POLICIES / loaded:,.0f} | {CHANGES / took:,.0f}"
-    return CHANGES / took, f"| {evaluators} | {rates} | {cells} | {sum(used.values()) / took:.1f} |"
+    used = _used(stack, before)
+    return Throughput(
+        conditions,
+        pods=RESOURCES,
+        policies=POLICIES,
+        changes=CHANGES,
+        evaluators=len(stack.evaluators),
+        first_verdicts=RESOURCES * POLICIES / loaded,
+        changes_rate=CHANGES / took,
+        cpu={name: 1000 * spent / CHANGES for name, spent in used.items()},
+        cores=sum(used.values()) / took,
+    )
 
 
-async def _delays(stack: Stack, rate: float) -> str:
+async def _load(stack: Stack, pods: int, count: int) -> float:
+    """Policies, and the first version of Pods; seconds until their verdicts are in rows."""
+    await stack.put_policies(count)
+    first = stack.next_of(range(pods))
+    began = time.time()
+    await stack.publish(first)
+    return max((await stack.in_rows(first)).values()) - began
+
+
+def _used(stack: Stack, before: Mapping[str, float]) -> dict[str, float]:
+    """CPU seconds since, by process."""
+    return {name: spent - before[name] for name, spent in stack.cpu().items()}
+
+
+async def _latency(stack: Stack, conditions: Conditions, figures: Figures) -> Latency:
+    if not figures.throughput:
+        raise SystemExit("latency is measured at shares of the limit: measure PART='1 2 4' first")
+    limit = max(each.changes_rate for each in figures.throughput.values())
+    await _load(stack, RESOURCES, POLICIES)
+    delays = [await _delays(stack, share, limit * share) for share in SHARES]
+    return Latency(conditions, limit, SECONDS, delays)
+
+
+async def _delays(stack: Stack, share: float, rate: float) -> Delays:
     """Changes at a rate, whatever becomes of them; those of each Pod's last version are timed."""
     sent: dict[int, float] = {}
     count, done = int(rate * SECONDS), 0
+    topics = (Topic.RESOURCES, Topic.VERDICTS)
+    before = {topic: stack.bytes_on(topic) for topic in topics}
     began = time.time()
     async with asyncio.TaskGroup() as group:
         while done < count:
@@ -120,37 +128,35 @@ async def _delays(stack: Stack, rate: float) -> str:
             done = due
             await asyncio.sleep(_TICK)
     rows = await stack.in_rows([(number, stack.versions[number]) for number in sent])
-    return f"| {rate:,.0f} {_percentiles(sent, rows)}"
+    resource_bytes, verdict_bytes = ((stack.bytes_on(topic) - before[topic]) / count for topic in topics)
+    return Delays(share, rate, *_percentiles(sent, rows), resource_bytes, verdict_bytes)
 
 
-def _percentiles(sent: Mapping[int, float], rows: Mapping[int, float]) -> str:
+def _percentiles(sent: Mapping[int, float], rows: Mapping[int, float]) -> tuple[float, float, float]:
+    """p50, p99 and most, in milliseconds."""
     delays = sorted(1000 * (rows[number] - when) for number, when in sent.items())
     cuts = statistics.quantiles(delays, n=100)
-    return f"| {cuts[49]:,.0f} | {cuts[98]:,.0f} | {delays[-1]:,.0f} |"
+    return cuts[49], cuts[98], delays[-1]
 
 
-async def _many(stack: Stack) -> AsyncIterator[str]:
-    """Many Pods of one policy, which changes."""
+async def _size(stack: Stack, conditions: Conditions) -> Size:
+    await stack.until_assigned()
     empty, rows = stack.memory(), stack.bytes_in_database()
-    await stack.put_policies(1)
-    first = stack.next_of(range(MANY))
-    began = time.time()
-    await stack.publish(first)
-    loaded = max((await stack.in_rows(first)).values()) - began
-    yield (
-        f"{MANY:,} Pods of one policy, two evaluators: first verdicts in rows after {loaded:.0f} s. For each"
-        f" Pod: {stack.bytes_on(Topic.RESOURCES) / MANY:,.0f} bytes of resource and"
-        f" {stack.bytes_on(Topic.VERDICTS) / MANY:,.0f} of verdict on the log (zstd, no copies),"
-        f" {(stack.memory() - empty) / MANY:,.0f} bytes in memory of an evaluator,"
-        f" {(stack.bytes_in_database() - rows) / MANY:,.0f} in PostgreSQL with indexes."
+    seconds = await _load(stack, SIZED, POLICIES)
+    return Size(
+        conditions,
+        pods=SIZED,
+        policies=POLICIES,
+        on_topics={topic.value: stack.bytes_on(topic) / SIZED for topic in Topic},
+        in_memory=(stack.memory() - empty) / SIZED,
+        in_database=(stack.bytes_in_database() - rows) / SIZED,
+        seconds=seconds,
     )
-    yield ""
-    yield await _judged_again(stack)
-    yield ""
-    yield await _taken_over(stack)
 
 
-async def _judged_again(stack: Stack) -> str:
+async def _sweep(stack: Stack, conditions: Conditions) -> Sweep:
+    """Many Pods of one policy, which changes; then one of two evaluators goes."""
+    await _load(stack, MANY, 1)
     [changed] = policies(1, "again")
     wanted = (
         changed.event.data.digest if changed.event and isinstance(changed.event.data, PolicyApplied) else ""
@@ -165,42 +171,45 @@ async def _judged_again(stack: Stack) -> str:
             sent[number] = time.time()
             await stack.publish(stack.next_of([number]))
         await asyncio.sleep(max(0.0, tick + 0.5 - time.time()))
-    took = time.time() - began
-    used = {name: spent - before[name] for name, spent in stack.cpu().items()}
+    seconds = time.time() - began
+    used = _used(stack, before)
     rows = await stack.in_rows([(number, stack.versions[number]) for number in sent])
-    return (
-        f"After a change of the policy: {MANY:,} new verdicts in rows after {took:.1f} s,"
-        f" {MANY / took:,.0f} a second (CPU s: {', '.join(f'{n} {s:.1f}' for n, s in used.items())})."
-        f" Live changes meanwhile, {LIVE} a second: | p50, p99, max ms {_percentiles(sent, rows)}"
+    return Sweep(
+        conditions,
+        pods=MANY,
+        seconds=seconds,
+        cpu=used,
+        live_rate=len(sent) / seconds,
+        live=_percentiles(sent, rows),
+        takeover_pods=MANY // 2,
+        takeover_seconds=await _taken_over(stack),
     )
 
 
-async def _taken_over(stack: Stack) -> str:
-    """One of two evaluators goes; a change of each partition says when the other has them all."""
+async def _taken_over(stack: Stack) -> float:
+    """One of two evaluators goes; seconds until the other has told a change of each partition."""
     began = time.time()
     await asyncio.to_thread(stack.evaluators.pop().stop)
-    changes = stack.next_of(range(200))
+    changes = stack.next_of(range(20 * PARTITIONS))
     await stack.publish(changes)
-    took = max((await stack.in_rows(changes)).values()) - began
-    return (
-        f"One of the two ends: the other has built the state of its {PARTITIONS // 2} partitions"
-        f" ({MANY // 2:,} Pods) and told a change in each after {took:.1f} s."
-    )
+    return max((await stack.in_rows(changes)).values()) - began
 
 
-async def _main() -> None:
-    lines: list[str] = []
+async def _main(parts: Sequence[str]) -> None:
+    unknown = set(parts) - set(PARTS)
+    if unknown:
+        raise SystemExit(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
     with (
         tempfile.TemporaryDirectory() as name,
         kafka_broker.running(kafka(), Path(name)) as broker,
         postgres.own("-c track_commit_timestamp=on") as server,
     ):
-        async for line in _measure(Path(name), broker, server):
-            sys.stdout.write(f"{line}\n")  # as it is measured: the whole takes minutes
-            sys.stdout.flush()
-            lines.append(line)
-    RESULT.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        for part in parts or PARTS:
+            figures = pipeline_figures.load()
+            await _measure(part, Path(name), broker, server, figures)
+            pipeline_figures.save(figures)  # as it is measured: the whole takes minutes
+    sys.stdout.write(pipeline_figures.PAGE.read_text(encoding="utf-8"))
 
 
 if __name__ == "__main__":
-    asyncio.run(_main())
+    asyncio.run(_main(sys.argv[1:]))

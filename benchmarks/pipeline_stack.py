@@ -138,6 +138,14 @@ class Stack:
             row = connection.execute("SELECT pg_database_size(current_database())").fetchone()
             return int(row[0]) if row else 0
 
+    async def until_assigned(self) -> None:
+        """Wait until each partition has an evaluator, whose state is built."""
+        await asyncio.to_thread(self._until_said)
+
+    def _until_said(self) -> None:
+        while sum(each.said.count("taken over") for each in self.evaluators) < PARTITIONS:
+            time.sleep(_POLL)
+
     def memory(self) -> int:
         """Proportional set size of the evaluators, without their workers."""
         return sum(psutil.Process(_pid(each)).memory_full_info().pss for each in self.evaluators)

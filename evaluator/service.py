@@ -6,6 +6,7 @@ judged again by the policies of now, and only what differs is told.
 """
 
 import asyncio
+import logging
 from collections.abc import Callable
 from datetime import datetime
 
@@ -23,6 +24,8 @@ from pipeline.kafka.claim import Claim
 from pipeline.kafka.topics import require
 from pipeline.settings import EvaluatorSettings, KafkaSettings
 from pipeline.waivers import WaiverApplied, waiver_key
+
+_log = logging.getLogger(__name__)
 
 
 class PartitionedEvaluator:
@@ -76,6 +79,7 @@ class PartitionedEvaluator:
                 state.put_waiver(waiver_key(waiver.cluster, waiver.name), waiver)
         await evaluator.catch_up([data for data in applied if isinstance(data, PolicyApplied)], publisher)
         await claim.acknowledge(Delivery((), {}))
+        _log.info("partition %d taken over, with %d resources", claim.number, len(state.resource_keys()))
         await evaluator.run(consumer, publisher)
 
 
