@@ -111,8 +111,8 @@ def page(figures: Figures) -> Iterator[str]:
     yield """# The pipeline on Kafka
 
 One broker, 12 partitions; PostgreSQL without fsync; one sink; one worker for each evaluator; all of it and
-the publisher on the cores of one machine. Pods are copies of templates, each under a name of its own; policies
-are the catalog's. Each part is measured by itself: `make bench BENCH=pipeline PART=latency`."""
+the publisher on the cores of one machine. Pods are copies of templates, each under a name of its own;
+policies are the catalog's. Each part is measured by itself: `make bench BENCH=pipeline PART=latency`."""
     yield from _throughput([figures.throughput[each] for each in sorted(figures.throughput, key=int)])
     if figures.latency:
         yield from _latency(figures.latency)
@@ -163,8 +163,8 @@ one verdict. CPU in ms a change.
 def _latency(latency: Latency) -> Iterator[str]:
     yield from _head("From a change on the log to its row", latency.conditions)
     yield f"""\
-Two evaluators, {latency.seconds:.0f} s each, at shares of {latency.limit:,.0f} changes a second. Each change is
-published by itself: bytes on the log (zstd) are of records that hardly share a batch.
+Two evaluators, {latency.seconds:.0f} s each, at shares of {latency.limit:,.0f} changes a second. Each change
+is published by itself: bytes on the log (zstd) are of records that hardly share a batch.
 """
     yield from _table(
         ["share", "changes/s", "p50 ms", "p99 ms", "max ms", "resource bytes a change", "verdict bytes"],
@@ -187,18 +187,18 @@ def _sweep(sweep: Sweep) -> Iterator[str]:
     yield f"""\
 {sweep.pods:,} Pods of one policy, two evaluators. The policy changes: as many new verdicts are in rows after
 {sweep.seconds:.1f} s, {sweep.pods / sweep.seconds:,.0f} a second (CPU seconds: {used}).
-Live changes meanwhile, {sweep.live_rate:.0f} a second, are in rows after {p50:,.0f} ms (p50), {p99:,.0f} ms (p99),
-{most:,.0f} ms at most.
+Live changes meanwhile, {sweep.live_rate:.0f} a second, are in rows after {p50:,.0f} ms (p50),
+{p99:,.0f} ms (p99), {most:,.0f} ms at most.
 
-One of the two ends: the other has built the state of its {sweep.takeover_pods:,} Pods and told a change in each
-partition after {sweep.takeover_seconds:.1f} s."""
+One of the two ends: the other has built the state of its {sweep.takeover_pods:,} Pods and told a change in
+each partition after {sweep.takeover_seconds:.1f} s."""
 
 
 def _size(size: Size) -> Iterator[str]:
     yield from _head("Bytes of a Pod", size.conditions)
     yield f"""\
-{size.pods:,} Pods and {size.policies} policies after a first list, two evaluators; verdicts were in rows after
-{size.seconds:.0f} s. On the log (zstd, one copy), in memory of evaluators, in PostgreSQL with indexes:
+{size.pods:,} Pods and {size.policies} policies after a first list, two evaluators; verdicts were in rows
+after {size.seconds:.0f} s. On the log (zstd, one copy), in memory of evaluators, in PostgreSQL with indexes:
 """
     yield from _table(
         [*size.on_topics, "memory", "PostgreSQL"],
