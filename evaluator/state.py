@@ -8,20 +8,17 @@ each, news or not, for its report is of everything.
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 
 from evaluator.evaluation import NO_MATCHING_POLICY
+from evaluator.last_verdicts import LastVerdict, LastVerdicts, Said
 from evaluator.loading import LoadedPolicy
+from evaluator.policies.change import is_verdict_id
 from evaluator.waivers import Waivers, names
 from pipeline.events import (
-    Image,
     Outcome,
-    PolicyRef,
     ResourceApplied,
-    ResourceRef,
     Verdict,
     is_final,
     is_violation,
@@ -32,23 +29,6 @@ from pipeline.waivers import WaiverApplied, waiver_key
 
 _encoder = msgspec.msgpack.Encoder()
 _resources = msgspec.msgpack.Decoder(ResourceApplied)
-
-
-@dataclass(frozen=True, slots=True)
-class LastVerdict:
-    """The last verdict of one key, as much of it as the next one needs."""
-
-    event_id: str
-    outcome: Outcome
-    fingerprint: bytes
-    cluster: str
-    resource: ResourceRef
-    owner: ResourceRef | None
-    policy: PolicyRef
-    image: Image | None
-    file: str
-    waiver: str
-    """Name of what waives it; empty where nothing does."""
 
 
 def fingerprint(verdict: Verdict) -> bytes:
@@ -78,7 +58,7 @@ class State:
         self._policies_of: dict[str, list[LoadedPolicy]] = {}
         self._unheard: set[str] = set()
         self._resources: dict[str, bytes] = {}
-        self._verdicts: dict[str, dict[str, LastVerdict]] = {}
+        self._verdicts = LastVerdicts()
         self._withdrawn: dict[str, dict[str, str]] = {}
 
     def put_policy(self, key: str, loaded: LoadedPolicy) -> None:
@@ -136,7 +116,7 @@ class State:
 
     def last(self, resource_key: str, verdict_key: str) -> LastVerdict | None:
         """The last verdict of a key."""
-        return self._verdicts.get(resource_key, {}).get(verdict_key)
+        return self._verdicts.get(resource_key, _tail(resource_key, verdict_key))
 
     def previous_id(self, resource_key: str, verdict_key: str) -> str:
         """The id of the last event of a key, which may be a withdrawal; empty where there was none."""
@@ -145,15 +125,11 @@ class State:
 
     def verdicts_of(self, resource_key: str) -> list[tuple[str, LastVerdict]]:
         """Every verdict of a resource, by key."""
-        return list(self._verdicts.get(resource_key, {}).items())
+        return [(f"{resource_key}/{tail}", last) for tail, last in self._verdicts.of(resource_key)]
 
     def resources_under(self, policy: str) -> list[str]:
         """Keys of the resources that have a verdict of a policy, named by its key."""
-        return [
-            key
-            for key, verdicts in self._verdicts.items()
-            if any(policy_key(last.cluster, last.policy.name) == policy for last in verdicts.values())
-        ]
+        return self._verdicts.resources_under(policy)
 
     def under_waiver(self, waiver: WaiverApplied | None, key: str) -> dict[str, list[str]]:
         """What a waiver may decide about: keys of resources by the policy's key, of policies in place.
@@ -161,25 +137,27 @@ class State:
         Violations of its policies, and what it waives now; without the waiver only the latter.
         `key`: the waiver's.
         """
+
+        def decides(cluster: str, said: Said) -> bool:
+            mine = bool(said.waiver) and waiver_key(cluster, said.waiver) == key
+            return mine or (waiver is not None and _may_be_waived(cluster, said, waiver))
+
         found: dict[str, list[str]] = {}
-        for resource, verdicts in self._verdicts.items():
-            for last in verdicts.values():
-                mine = bool(last.waiver) and waiver_key(last.cluster, last.waiver) == key
-                if mine or (waiver is not None and _may_be_waived(last, waiver)):
-                    found.setdefault(policy_key(last.cluster, last.policy.name), []).append(resource)
+        for resource, cluster, policy in self._verdicts.where(decides):
+            found.setdefault(policy_key(cluster, policy), []).append(resource)
         return {policy: resources for policy, resources in found.items() if policy in self.policies}
 
     def judging(self) -> set[str]:
         """Keys of the policies that verdicts are of."""
-        return {
-            policy_key(last.cluster, last.policy.name)
-            for verdicts in self._verdicts.values()
-            for last in verdicts.values()
-            if last.policy.name != NO_MATCHING_POLICY.name
-        }
+        return self._verdicts.judging()
 
     def restore(self, verdict_key: str, event_id: str, verdict: Verdict) -> None:
-        """Remember a verdict of an earlier run. It stays until its policy is heard of."""
+        """Remember a verdict of an earlier run. It stays until its policy is heard of.
+
+        One whose id is not as ours are is somebody else's: it is passed over, and ours is told beside it.
+        """
+        if not is_verdict_id(event_id):
+            return
         if verdict.policy.name != NO_MATCHING_POLICY.name:
             self._unheard.add(verdict.policy.name)
         key = resource_key(verdict.cluster, verdict.resource.uid)
@@ -204,37 +182,29 @@ class State:
         if verdict.outcome is Outcome.WITHDRAWN:
             self._withdraw(resource_key, verdict_key, event_id, verdict)
             return
-        _pop(self._withdrawn, resource_key, verdict_key)
-        others = self._verdicts.setdefault(resource_key, {})
-        beside = next(iter(others.values()), None)  # one read from a log has copies of its own
-        others[verdict_key] = LastVerdict(
-            event_id=event_id,
-            outcome=verdict.outcome,
-            fingerprint=fingerprint(verdict),
-            cluster=beside.cluster if beside and beside.cluster == verdict.cluster else verdict.cluster,
-            resource=beside.resource if beside and beside.resource == verdict.resource else verdict.resource,
-            owner=beside.owner if beside and beside.owner == verdict.owner else verdict.owner,
-            policy=verdict.policy,
-            image=verdict.image,
-            file=verdict.file,
-            waiver=verdict.waiver.name if verdict.waiver else "",
-        )
+        self._forget_withdrawn(resource_key, verdict_key)
+        tail = _tail(resource_key, verdict_key)
+        self._verdicts.put(resource_key, tail, event_id, fingerprint(verdict), verdict)
 
     def _withdraw(self, resource_key: str, verdict_key: str, event_id: str, verdict: Verdict) -> None:
-        _pop(self._verdicts, resource_key, verdict_key)
+        self._verdicts.drop(resource_key, _tail(resource_key, verdict_key))
         if is_final(verdict):
             self._withdrawn.pop(resource_key, None)
         else:
             self._withdrawn.setdefault(resource_key, {})[verdict_key] = event_id
 
+    def _forget_withdrawn(self, resource_key: str, verdict_key: str) -> None:
+        ids = self._withdrawn.get(resource_key, {})
+        ids.pop(verdict_key, None)
+        if not ids:
+            self._withdrawn.pop(resource_key, None)
 
-def _may_be_waived(last: LastVerdict, waiver: WaiverApplied) -> bool:
-    is_one = is_violation(last.outcome, last.policy.mode)
-    return is_one and last.cluster == waiver.cluster and names(waiver, last.policy.name)
+
+def _may_be_waived(cluster: str, said: Said, waiver: WaiverApplied) -> bool:
+    is_one = is_violation(said.outcome, said.policy.mode)
+    return is_one and cluster == waiver.cluster and names(waiver, said.policy.name)
 
 
-def _pop(table: dict[str, dict[str, Any]], outer: str, inner: str) -> None:
-    entries = table.get(outer, {})
-    entries.pop(inner, None)
-    if not entries:
-        table.pop(outer, None)
+def _tail(resource_key: str, verdict_key: str) -> str:
+    """What the key of a verdict has beyond that of its resource."""
+    return verdict_key.removeprefix(f"{resource_key}/")

@@ -9,8 +9,9 @@ from itertools import groupby
 
 from evaluator.batches import Item
 from evaluator.evaluation import Finding
+from evaluator.last_verdicts import LastVerdict
 from evaluator.schedule import Schedule
-from evaluator.state import LastVerdict, State
+from evaluator.state import State
 from evaluator.sweeps import ALL
 from evaluator.verdicts import key_of, tell, withdraw
 from pipeline.bus import Record

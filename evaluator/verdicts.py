@@ -11,8 +11,9 @@ from types import MappingProxyType
 from msgspec import structs
 
 from evaluator.evaluation import Finding
+from evaluator.last_verdicts import LastVerdict
 from evaluator.policies.change import change, cover, verdict_id
-from evaluator.state import LastVerdict, State, fingerprint
+from evaluator.state import State, fingerprint
 from evaluator.waivers import Subject
 from pipeline.bus import Record
 from pipeline.events import (

@@ -21,6 +21,7 @@ import msgspec
 
 from pipeline.events import Change, Outcome
 
+_HEXADECIMAL = frozenset("0123456789abcdef")
 _ID_LENGTH = 32
 _RANKS = {Outcome.PASS: 0, Outcome.WARN: 1, Outcome.FAIL: 2}
 _BESIDE_THE_ORDER = {
@@ -105,3 +106,8 @@ def verdict_id(
     )
     # JSON quotes every part, so that no two decisions run into the same text.
     return hashlib.sha256(msgspec.json.encode(decision)).hexdigest()[:_ID_LENGTH]
+
+
+def is_verdict_id(text: str) -> bool:
+    """Whether a text has the form of a verdict's id."""
+    return len(text) == _ID_LENGTH and not set(text) - _HEXADECIMAL
