@@ -10,7 +10,7 @@ import catalog
 from cli.render.text import counted
 from cli.talk import say
 from cli.wire import Earlier, known_to, now
-from pipeline.bus import Bus
+from pipeline.bus import Bus, Publisher
 from pipeline.events import Topic
 from pipeline.settings import Settings
 from pipeline.telemetry.health import LISTED
@@ -57,10 +57,11 @@ async def as_only_one(settings: Settings, work: Callable[[], Awaitable[None]], s
 async def follow_cluster(
     settings: Settings,
     policies: tuple[str, ...],
-    bus: Bus,
+    bus: Publisher,
     stop: asyncio.Event,
     store: Earlier,
     telemetry: "Telemetry",
+    after_list: Callable[[], None] = lambda: None,
 ) -> None:
     """Follow a cluster until `stop`: by its own ClusterImagePolicies, or by those in files."""
     earlier = await known_to(store, settings.cluster)
@@ -70,6 +71,7 @@ async def follow_cluster(
     def listed(listing: Listing) -> None:
         telemetry.health.has(LISTED)
         _say_listed(listing, own_policies=not policies)
+        after_list()
 
     of_files = {key: file for key, file in earlier.failures.items() if not is_of_cluster(file)}
     async with ApiServer.connect(settings.api_server) as api, asyncio.TaskGroup() as group:

@@ -16,7 +16,7 @@ from cli.ring import Ring
 from cli.talk import say
 from cli.telemetry import Telemetry, telling
 from cli.wire import Earlier, Embedded, known_to, now, policy_paths, store_for
-from pipeline.bus import Bus
+from pipeline.bus import Publisher
 from pipeline.errors import ExitCode, UsageError
 from pipeline.events import Topic
 from pipeline.service import run_parts, stop_on_signals
@@ -129,7 +129,7 @@ async def follow_manifests(
     manifests: tuple[str, ...],
     policies: tuple[str, ...],
     settings: Settings,
-    bus: Bus,
+    bus: Publisher,
     stop: asyncio.Event,
     store: Earlier,
     listed: Callable[[Summary], None],
@@ -152,7 +152,9 @@ def _db_option(settings: Settings) -> str:
     return f" --db {shown(parse_url(settings.db))}" if settings.db_given else ""
 
 
-def say_first_look(telemetry: Telemetry) -> Callable[[Summary], None]:
+def say_first_look(
+    telemetry: Telemetry, after: Callable[[], None] = lambda: None
+) -> Callable[[Summary], None]:
     """Say what the first look at the disk found, and nothing after that."""
     looks: list[Summary] = []
 
@@ -160,6 +162,7 @@ def say_first_look(telemetry: Telemetry) -> Callable[[Summary], None]:
         telemetry.health.has(LISTED)
         if not looks:
             say(f"read {counted(summary.resources, 'resource')} and {counted(summary.policies, 'policy')}")
+            after()
         looks.append(summary)
 
     return listed

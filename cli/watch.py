@@ -6,13 +6,15 @@ from collections.abc import Callable
 from cli.cluster import as_only_one, follow_cluster
 from cli.run import RunOptions, follow_manifests, followed, say_first_look
 from cli.services import serve
+from cli.talk import say
 from cli.telemetry import Telemetry
 from pipeline.errors import ExitCode
 from pipeline.events import Topic
 from pipeline.kafka.bus import KafkaBus
 from pipeline.kafka.reading import read_latest
 from pipeline.settings import KafkaSettings, load_settings
-from watcher.earlier import EarlierOnLog
+from pipeline.telemetry.health import LISTED
+from watcher.earlier import EarlierOnLog, Unrepeated
 
 
 async def watch(
@@ -28,12 +30,19 @@ async def watch(
             bus = telemetry.bus(kafka_bus)
 
             async def follow() -> None:
+                telemetry.health.waits_for(LISTED, "nothing was listed yet")
                 earlier = await _earlier(log, settings.cluster)
+                news = Unrepeated(bus, earlier)
+
+                def listed() -> None:
+                    if news.passed_over:
+                        say(f"{news.passed_over} of them are on the log as they are")
+
                 if options.manifests:
-                    listed = say_first_look(telemetry)
-                    await follow_manifests(options.manifests, policies, settings, bus, stop, earlier, listed)
+                    look = say_first_look(telemetry, listed)
+                    await follow_manifests(options.manifests, policies, settings, news, stop, earlier, look)
                 else:
-                    await follow_cluster(settings, policies, bus, stop, earlier, telemetry)
+                    await follow_cluster(settings, policies, news, stop, earlier, telemetry, listed)
 
             going()
             await (follow() if options.manifests else as_only_one(settings, follow, stop))
@@ -43,7 +52,7 @@ async def watch(
 
 
 async def _earlier(log: KafkaSettings, cluster: str) -> EarlierOnLog:
-    """What is on the log, so that what is gone meanwhile gets its tombstone."""
+    """What is on the log: what is gone meanwhile gets its tombstone, what is the same is not told again."""
     earlier = EarlierOnLog(cluster)
     for topic in (Topic.RESOURCES, Topic.POLICIES, Topic.DEADLETTERS):
         await read_latest(log, topic, earlier.take)

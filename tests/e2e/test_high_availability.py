@@ -1,6 +1,7 @@
-"""Two `tocsin run` with one Lease and one database: the active one is killed, the other goes on.
+"""Two watchers of a cluster with one Lease: the active one is killed, the other goes on.
 
-Nothing is missed and nothing is told twice. Not covered: a database that fails over, too.
+Nothing is missed and nothing is told twice: two `tocsin run` with one database, and two `tocsin
+watch` on Kafka. Not covered: a database that fails over, too.
 """
 
 import signal
@@ -13,8 +14,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.e2e.command import NOT_PRIVILEGED, TIMEOUT, pod, policy
+from tests.e2e.command import NOT_PRIVILEGED, TIMEOUT, pod, policy, tocsin
 from tests.e2e.running import running as running_tocsin
+from tests.kafka.broker import Broker
 from tests.kube.cluster import CONTEXT, Cluster, running
 from tests.services import kube
 
@@ -61,6 +63,14 @@ def until_written(database: Path, count: int) -> None:
         time.sleep(0.05)  # a database has no other sign
 
 
+def until_ended(database: Path, name: str) -> None:
+    """Wait until the database knows that what a Pod violated is over."""
+    deadline = time.monotonic() + TIMEOUT
+    while (name, "resource_deleted") not in spans(database):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)  # a database has no other sign
+
+
 def test_a_killed_watcher_is_followed_by_the_other_without_a_gap_or_an_echo(
     cluster: Cluster, tmp_path: Path
 ) -> None:
@@ -99,3 +109,54 @@ def test_a_killed_watcher_is_followed_by_the_other_without_a_gap_or_an_echo(
     after = event_ids(database)
     assert after.keys() == {"comes", "stays"}  # a verdict that is withdrawn has no row
     assert after["stays"] == before["stays"]
+
+
+def test_of_two_watchers_on_kafka_the_other_goes_on_and_the_rows_are_those_of_one_process(
+    cluster: Cluster, tmp_path: Path, broker: Broker, kafka_prefix: str
+) -> None:
+    cluster.request("POST", "/api/v1/namespaces", {"metadata": {"name": "kafka"}})
+    path = "/api/v1/namespaces/kafka/pods"
+    for name in ("stays", "goes"):
+        cluster.request("POST", path, pod(name, privileged=True))
+    env = {
+        "KUBECONFIG": str(cluster.kubeconfig),
+        "TOCSIN_DB": f"sqlite:///{tmp_path / 'audit.db'}",
+        "TOCSIN_KAFKA_BOOTSTRAP": broker.bootstrap,
+        "TOCSIN_KAFKA_PREFIX": kafka_prefix,
+        "TOCSIN_KAFKA_PARTITIONS": "3",
+        "TOCSIN_KAFKA_SESSION_TIMEOUT": "6",
+        "TOCSIN_WORKERS": "1",
+    }
+    leased = {**env, "TOCSIN_LEASE": "default/kafka-watchers", "TOCSIN_LEASE_DURATION": "3"}
+    undisturbed = {**env, "TOCSIN_DB": f"sqlite:///{tmp_path / 'one.db'}"}
+    assert tocsin(tmp_path, "topics", "create", env=env).code == 0
+    command = ("--context", CONTEXT, "-n", "kafka")
+    with ExitStack() as stack:
+        started = [
+            stack.enter_context(running_tocsin(tmp_path, *arguments, env=settings))
+            for arguments, settings in (
+                (("evaluate",), env),
+                (("sink",), env),
+                (("run", *command), undisturbed),
+                (("watch", *command), leased),
+            )
+        ]
+        first = started.pop()
+        first.err.expect("read 2 resources and 1 policy")
+        second = stack.enter_context(running_tocsin(tmp_path, "watch", *command, env=leased))
+        second.err.expect("standing by")
+        until_written(tmp_path / "audit.db", 2)
+        first.stop(signal.SIGKILL)
+        cluster.request("DELETE", f"{path}/goes", {"gracePeriodSeconds": 0})
+        cluster.request("POST", path, pod("comes", privileged=True))
+        second.err.expect("read 2 resources and 1 policy")
+        second.err.expect("2 of them are on the log as they are")
+        for database in ("audit.db", "one.db"):
+            until_ended(tmp_path / database, "goes")
+            until_written(tmp_path / database, 3)
+        for service in (second, *started):
+            assert service.stop() == 0
+    assert spans(tmp_path / "audit.db") == [("comes", None), ("goes", "resource_deleted"), ("stays", None)]
+    rows_of = "SELECT cluster, namespace, name, policy, outcome, message, event_id FROM verdicts"
+    assert rows(tmp_path / "audit.db", rows_of) == rows(tmp_path / "one.db", rows_of)
+    assert spans(tmp_path / "one.db") == spans(tmp_path / "audit.db")

@@ -6,15 +6,20 @@ long series of faults (tests/faults).
 
 import json
 import signal
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pipeline.bus import Record
 from pipeline.events import Topic
+from pipeline.kafka.consuming import offsets_at_end
 from pipeline.kafka.producing import Producer
+from pipeline.kafka.reading import read_topic
 from pipeline.kafka.wire import Message
 from pipeline.settings import KafkaSettings
 from tests import postgres
@@ -165,6 +170,37 @@ def test_kafka_that_is_not_there_is_waited_for(tmp_path: Path) -> None:
         with running(tmp_path, *command, "--kafka", "127.0.0.1:1") as service:
             assert "trying again in" in service.err.expect("kafka 127.0.0.1:1")
             assert service.stop(signal.SIGTERM) == 0
+
+
+async def test_a_watcher_that_starts_again_tells_only_what_has_changed(
+    folder: Path, kafka_settings: KafkaSettings
+) -> None:
+    assert tocsin(folder, "topics", "create").code == 0
+    log = replace(kafka_settings, partitions=4)
+    with running(folder, *WATCH) as watcher:
+        watcher.err.expect("read 20 resources and 1 policy")
+        watcher.stop(signal.SIGKILL)
+    before = {topic: sum((await offsets_at_end(log, topic)).values()) for topic in Topic}
+    (folder / "deploy" / "4.yaml").unlink()
+    write(folder / "deploy" / "0.yaml", pod("pod-0"))
+    write(folder / "deploy" / "20.yaml", pod("pod-20"))
+    with running(folder, *WATCH) as watcher:
+        watcher.err.expect("read 20 resources and 1 policy")
+        watcher.err.expect("19 of them are on the log as they are")
+        write(folder / "deploy" / "8.yaml", pod("pod-8"))
+        while (found := sum((await offsets_at_end(log, Topic.RESOURCES)).values())) < before[
+            Topic.RESOURCES
+        ] + 4:
+            pass  # what is on the log is asked for over the network
+        assert watcher.stop(signal.SIGTERM) == 0
+    records: list[Record] = []
+    await read_topic(log, Topic.RESOURCES, records.append)
+    told = Counter(record.event.subject if record.event else "gone" for record in records)
+    assert found == before[Topic.RESOURCES] + 4
+    once = {f"default/Pod/pod-{number}": 1 for number in range(21)}
+    assert told == {**once, "default/Pod/pod-0": 2, "default/Pod/pod-8": 2, "gone": 1}
+    for topic in (Topic.POLICIES, Topic.DEADLETTERS):
+        assert sum((await offsets_at_end(log, topic)).values()) == before[topic]
 
 
 async def test_a_service_ends_loudly_where_too_much_cannot_be_read(
