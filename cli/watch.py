@@ -14,7 +14,7 @@ from pipeline.kafka.bus import KafkaBus
 from pipeline.kafka.reading import read_latest
 from pipeline.settings import KafkaSettings, load_settings
 from pipeline.telemetry.health import LISTED
-from watcher.earlier import EarlierOnLog, Unrepeated
+from watcher.earlier import EarlierOnLog, Unrepeated, key_prefix
 
 
 async def watch(
@@ -55,5 +55,5 @@ async def _earlier(log: KafkaSettings, cluster: str) -> EarlierOnLog:
     """What is on the log: what is gone meanwhile gets its tombstone, what is the same is not told again."""
     earlier = EarlierOnLog(cluster)
     for topic in (Topic.RESOURCES, Topic.POLICIES, Topic.DEADLETTERS):
-        await read_latest(log, topic, earlier.take)
+        await read_latest(log, topic, earlier.take, key_prefix(cluster))
     return earlier

@@ -29,12 +29,12 @@ async def read_topic(settings: KafkaSettings, topic: Topic, take: Take) -> None:
             await _read(consumer, ends, lambda message: _tell(topic, message, take))
 
 
-async def read_latest(settings: KafkaSettings, topic: Topic, take: Take) -> None:
-    """The last record of each key of a topic, up to its end as it is now. Raises LogError."""
+async def read_latest(settings: KafkaSettings, topic: Topic, take: Take, prefix: str = "") -> None:
+    """The last record of each key that begins so, up to a topic's end as it is now. Raises LogError."""
     async with started(settings, consumer_options(settings), topic) as consumer:
         with translated(settings.bootstrap):
             ends = await consumer.end_offsets(list(consumer.assignment()))
-            await _read_latest(consumer, topic, ends, take)
+            await _read_latest(consumer, topic, ends, take, prefix.encode())
 
 
 async def follow_topics(
@@ -71,7 +71,11 @@ async def read_partition(
 
 
 async def _read_latest(
-    consumer: AIOKafkaConsumer, topic: Topic, ends: Mapping[TopicPartition, int], take: Take
+    consumer: AIOKafkaConsumer,
+    topic: Topic,
+    ends: Mapping[TopicPartition, int],
+    take: Take,
+    prefix: bytes = b"",
 ) -> None:
     """Only what counts is decoded: a log that was not compacted yet says much of each key.
 
@@ -81,6 +85,8 @@ async def _read_latest(
 
     def keep(message: Any) -> None:
         key = message.key or b""
+        if not key.startswith(prefix):
+            return  # somebody else's
         last.pop(key, None)  # in the order of the log
         last[key] = message
 
