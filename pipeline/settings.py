@@ -130,6 +130,7 @@ class ImageSettings:
     private_registries: frozenset[str]
     insecure_registries: frozenset[str]
     registry_mirrors: Mapping[str, tuple[str, ...]]
+    trusted_root: str
 
 
 def _docker_config() -> Path:
@@ -432,6 +433,10 @@ class Settings(BaseSettings):
     registry_mirrors: dict[str, tuple[str, ...]] = Field(
         default={}, description="By registry, URLs to ask first, such as an air gap's own registry."
     )
+    trusted_root: str = Field(
+        default="",
+        description="trusted_root.json for policies without trustRootRef; `embedded`: sigstore-python's own.",
+    )
     max_document_mib: int = Field(
         default=8, ge=1, description="MiB of one manifest document; an API server accepts 3."
     )
@@ -713,6 +718,7 @@ class Settings(BaseSettings):
             private_registries=self.private_registries,
             insecure_registries=self.insecure_registries,
             registry_mirrors=self.registry_mirrors,
+            trusted_root=self.trusted_root,
         )
 
 

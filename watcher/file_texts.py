@@ -9,8 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from pipeline.settings import TextSettings
 from watcher.backoff import Backoff
-from watcher.objects import ConfigMap, Policy
+from watcher.objects import SIGSTORE_KEYS, ConfigMap, Policy
 from watcher.texts import Remote, Source, Text, resolved, sources, text_in
+from watcher.trust_roots import with_all_entries
 
 
 class FileTexts:
@@ -79,4 +80,6 @@ _NOT_FETCHED = Text(problem="not fetched: `scan` and `run` fetch texts by URL, c
 def _named(name: str, config_maps: Iterable[ConfigMap], settings: TextSettings) -> ConfigMap | None:
     """The ConfigMap that a cluster would have there: of the namespace for policies, or of no other."""
     found = [each for each in config_maps if each.name == name and may_hold_texts(each, settings)]
+    if name == SIGSTORE_KEYS:
+        return with_all_entries(found)
     return next(iter(sorted(found, key=lambda each: each.namespace == "")), None)

@@ -13,7 +13,7 @@ from pipeline.events import Topic, policy_key
 from pipeline.settings import SourceSettings
 from watcher.app import Clock, count, path_failures, read_batches
 from watcher.file_texts import FileTexts, may_hold_texts
-from watcher.objects import ConfigMap, PassedOver
+from watcher.objects import SIGSTORE_KEYS, ConfigMap, PassedOver
 from watcher.policies import choose
 from watcher.reading import EndOfFile, Found, FoundPolicy, FoundResource
 from watcher.records import Failure, failure_record, policy_record, tombstone
@@ -88,8 +88,10 @@ class FollowedPolicies:
             and may_hold_texts(found.config_map, self._settings.texts)
         ]
         if failures:
-            names = {each.name for each in config_maps}
-            config_maps += [each for each in self._config_maps_of.get(file, ()) if each.name not in names]
+            held = {_identity(each) for each in config_maps}
+            config_maps += [
+                each for each in self._config_maps_of.get(file, ()) if _identity(each) not in held
+            ]
         self._policies_of[file] = policies
         self._config_maps_of[file] = config_maps
         self._failures_of[file] = failures
@@ -133,3 +135,8 @@ class FollowedPolicies:
         broken = {file for file, failures in self._failures_of.items() if failures}
         hidden = {file for file in self._published.files if is_below(file, difference.shielded)}
         return frozenset(broken | hidden)
+
+
+def _identity(config_map: ConfigMap) -> tuple[str, ...]:
+    """What it replaces when it is read again: of a TrustRoot, only its own entry."""
+    return (config_map.name, *(config_map.data if config_map.name == SIGSTORE_KEYS else ()))

@@ -20,6 +20,9 @@ from watcher.kinds.workloads import WORKLOADS
 
 POLICY_GROUP = "policy.sigstore.dev"
 POLICY_KIND = "ClusterImagePolicy"
+TRUST_ROOT_KIND = "TrustRoot"
+SIGSTORE_KEYS = "config-sigstore-keys"
+"""Where policy-controller keeps what it makes of TrustRoots (`pkg/apis/config`, `SigstoreKeysConfigName`)."""
 
 _VERSIONS = {
     "Pod": {"v1"},
@@ -72,7 +75,8 @@ class ConfigMap(msgspec.Struct, frozen=True, array_like=True):
 class PassedOver(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """An object of another kind. `config_map`: what it holds, where it is one and that is wanted.
 
-    `waiver`: the document of a Waiver; `watcher.waivers` reads it, where waivers are looked for.
+    Of a TrustRoot that is the entry that policy-controller makes of it. `waiver`: the document of a
+    Waiver; `watcher.waivers` reads it, where waivers are looked for.
     """
 
     kind: str
@@ -176,7 +180,9 @@ def _read_object(body: dict[str, Any], namespace: str, *, config_maps: bool) -> 
         return PassedOver(kind, config_map_of(body) if config_maps else None)
     if kind == WAIVER_KIND and group == WAIVER_GROUP:
         return PassedOver(kind, waiver=body)
-    known = kind in _VERSIONS or kind == POLICY_KIND
+    if kind == TRUST_ROOT_KIND and group == POLICY_GROUP:
+        return PassedOver(kind, trust_root_of(body) if config_maps else None)
+    known = kind in _VERSIONS or kind in (POLICY_KIND, TRUST_ROOT_KIND)
     return PassedOver(clip(f"{kind} of {api_version}" if known else kind, _NAME_LIMIT))
 
 
@@ -211,6 +217,18 @@ def config_map_of(body: Mapping[str, Any]) -> ConfigMap | None:
         data if isinstance(data, dict) else {},
         frozenset(binary) if isinstance(binary, Mapping) else frozenset(),
     )
+
+
+def trust_root_of(body: Mapping[str, Any]) -> ConfigMap | None:
+    """The entry that stands for a TrustRoot; None for one without a name or without content."""
+    metadata, spec = body.get("metadata"), body.get("spec")
+    name = metadata.get("name") if isinstance(metadata, Mapping) else None
+    if not isinstance(name, str) or not name or not isinstance(spec, dict):
+        return None
+    try:
+        return ConfigMap(SIGSTORE_KEYS, "", {name: msgspec.json.encode(spec).decode()})
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        return None
 
 
 def _read_workload(body: dict[str, Any], group: str, namespace: str) -> Resource | None:

@@ -19,7 +19,8 @@ import msgspec
 from pipeline.errors import clip
 from pipeline.events import PolicyText
 from pipeline.settings import TextSettings
-from watcher.objects import ConfigMap, Policy
+from watcher.objects import SIGSTORE_KEYS, ConfigMap, Policy
+from watcher.trust_roots import trust_root_names
 
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _KEY = re.compile(r"[-._a-zA-Z0-9]+")
@@ -74,8 +75,11 @@ def references(policy: Mapping[str, Any]) -> dict[str, Source | Unusable]:
         if given in (["configMapRef"], ["remote"]) and isinstance(fields[given[0]], Mapping):
             source = (_in_config_map if given == ["configMapRef"] else _remote)(fields[given[0]])
             if source is not None:
-                many = len(found) >= _MOST_FIELDS
-                found[f"{path}.{given[0]}"] = Unusable(f"more than {_MOST_FIELDS} texts") if many else source
+                found[f"{path}.{given[0]}"] = source
+    for path, name in trust_root_names(_mapping(policy.get("spec"))):
+        found[path] = _in_config_map({"name": SIGSTORE_KEYS, "key": name}) or Unusable("it has no name")
+    for path in list(found)[_MOST_FIELDS:]:
+        found[path] = Unusable(f"more than {_MOST_FIELDS} texts")
     return found
 
 
@@ -103,6 +107,8 @@ def resolved(policy: Policy, found: Mapping[Source, Text]) -> Policy:
 def text_in(source: InConfigMap, config_map: ConfigMap | None, settings: TextSettings) -> Text:
     """What a key of a ConfigMap holds; `config_map` None: there is none of that name."""
     place = f"ConfigMap {settings.namespace}/{source.name}"
+    if source.name == SIGSTORE_KEYS and (config_map is None or source.key not in config_map.data):
+        return Text(problem=_NO_TRUST_ROOT.format(place))
     if config_map is None:
         elsewhere = source.namespace not in ("", settings.namespace)
         return Text(
@@ -129,6 +135,7 @@ def checked(place: str, text: str, settings: TextSettings) -> Text:
     return Text(text)
 
 
+_NO_TRUST_ROOT = "not found: neither where policy-controller keeps it ({}), nor beside the policies"
 _NOT_THERE = " (the namespace {} is not looked into: as in policy-controller, it is one for all policies)"
 
 

@@ -72,6 +72,23 @@ class WantedAttestation:
     rego: Rego | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class TrustRootRef:
+    """A TrustRoot by its name. `text`: what it holds, as JSON; `problem`: why that is not known."""
+
+    name: str
+    text: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TransparencyLog:
+    """`ctlog`: the log that has to have an entry of each signature; none has to where both are empty."""
+
+    url: str = ""
+    trust_root: TrustRootRef | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Signer:
     """What authorities have in common that look at signatures. `path` is where the policy names it.
@@ -84,6 +101,11 @@ class _Signer:
     source: Source = Source()
     attestations: tuple[WantedAttestation, ...] = ()
     """All have to be there; where there is none, it is the image that has to be signed."""
+    log: TransparencyLog | None = None
+    timestamps: TrustRootRef | None = None
+    """`rfc3161timestamp`: whose timestamps count."""
+    bundles_only: bool = False
+    """`signatureFormat: bundle`."""
     unsupported: str = ""
 
 
@@ -101,6 +123,9 @@ class Keyless(_Signer):
     url: str
     identities: tuple[Identity, ...]
     ca_cert: KeyRef | None = None
+    trust_root: TrustRootRef | None = None
+    """None: the public Sigstore's."""
+    ignores_sct: bool = False
 
 
 Signer = Key | Keyless

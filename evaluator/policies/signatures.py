@@ -18,6 +18,10 @@ class Signature:
     github: tuple[tuple[str, str], ...] = ()
     """Names such as `githubWorkflowRepo` with their values."""
 
+    def order(self) -> tuple[str, str, str]:
+        """What signatures are sorted by."""
+        return self.id, self.subject, self.issuer
+
     def match(self) -> Mapping[str, str]:
         """The object that stands for it in `authorityMatches`; what is empty is left out."""
         fields = {"id": self.id, "subject": self.subject, "issuer": self.issuer, **dict(self.github)}

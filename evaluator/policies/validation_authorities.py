@@ -14,9 +14,11 @@ from evaluator.policies.validation_keyless import parse_keyless
 from evaluator.policies.validation_keys import not_verified, parse_key
 from evaluator.policies.validation_logs import parse_logs
 from evaluator.policies.validation_sources import parse_source
+from evaluator.policies.validation_trust_roots import parse_trust_root
 from pipeline.events import PolicyText
 
 _KINDS = ("key", "keyless", "static")
+_BUNDLE = "bundle"
 _NOT_WITH_STATIC = ("attestations", "source", "ctlog", "rfc3161timestamp")
 
 
@@ -35,7 +37,7 @@ def parse_authorities(spec: Section, texts: Mapping[str, PolicyText]) -> tuple[A
 
 def _parse_authority(section: Section, index: int, texts: Mapping[str, PolicyText]) -> Authority | None:
     name = section.text("name") or f"authority-{index}"
-    section.text("signatureFormat")
+    bundles_only = section.text("signatureFormat") == _BUNDLE
     kinds = [kind for kind in _KINDS if section.has(kind)]
     if len(kinds) != 1:
         got = " and ".join(kinds) if kinds else "none"
@@ -49,7 +51,7 @@ def _parse_authority(section: Section, index: int, texts: Mapping[str, PolicyTex
                 section.problem(field, "expected nothing beside static, which verifies nothing")
     source = parse_source(section)
     attestations, no_attestations = parse_attestations(section, texts)
-    no_logs = parse_logs(section)
+    log, timestamps = parse_logs(section, texts)
     if body is None:
         return None
     path = body.path("")
@@ -58,12 +60,15 @@ def _parse_authority(section: Section, index: int, texts: Mapping[str, PolicyTex
             return _parse_static(name, body)
         case "key":
             key = parse_key(body)
-            unsupported = not_verified(key, path) or no_attestations or no_logs
+            unsupported = not_verified(key, path) or no_attestations
             return Key(
                 name=name,
                 path=path,
                 source=source,
                 attestations=attestations,
+                log=log,
+                timestamps=timestamps,
+                bundles_only=bundles_only,
                 unsupported=unsupported,
                 key=key,
             )
@@ -74,11 +79,23 @@ def _parse_authority(section: Section, index: int, texts: Mapping[str, PolicyTex
                 path=path,
                 source=source,
                 attestations=attestations,
-                unsupported=f"{path}: Tocsin does not verify keyless signatures yet",
+                log=log,
+                timestamps=timestamps,
+                bundles_only=bundles_only,
+                unsupported=("" if url else _no_url(body)) or no_attestations,
                 url=url,
                 identities=identities,
                 ca_cert=ca_cert,
+                trust_root=parse_trust_root(body, texts),
+                ignores_sct=bool(body.flag("insecureIgnoreSCT")),
             )
+
+
+def _no_url(keyless: Section) -> str:
+    return (
+        f"{keyless.path('ca-cert')}: policy-controller verifies nothing by it and lets no image through; "
+        "name the CA in a TrustRoot, and give url and trustRootRef"
+    )
 
 
 def _parse_static(name: str, body: Section) -> Static | None:

@@ -31,8 +31,6 @@ def parse_keyless(body: Section) -> tuple[str, KeyRef | None, tuple[Identity, ..
     if url and ca_cert:
         body.problem("", "expected exactly one of url, ca-cert, got url and ca-cert")
     check_url(body, "url")
-    body.text("trustRootRef")
-    body.flag("insecureIgnoreSCT")
     identities = body.sections("identities")
     if not body.has_content("identities"):
         body.problem("identities", "expected at least one identity, got none")

@@ -6,12 +6,13 @@ is enough (a warning is no pass). Of several keys in one text each has to have a
 something. Where the tag does not have all that is wanted, what refers is looked at, too.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 
 from evaluator.images.port import JudgesStatements
 from evaluator.images.signatures.candidates import Candidate
-from evaluator.images.signatures.trust import Refused, Trust
+from evaluator.images.signatures.trust import Refused, Trust, Undecided
 from evaluator.policies.model_authorities import Signer, WantedAttestation
 from evaluator.policies.predicate_types import predicate_uri
 from evaluator.policies.signatures import (
@@ -38,17 +39,28 @@ class Verified:
     reasons: dict[str, int] = field(default_factory=dict)
     silent: set[int] = field(default_factory=set)
     """Places of what the authority trusts and that attested nothing yet."""
+    undecided: Unverified | None = None
+    """Where there is one of which it cannot be known whether it verifies."""
 
     async def add(self, candidates: AsyncIterator[Candidate], trusts: Sequence[Trust]) -> None:
         """Verify some more."""
         async for candidate in candidates:
             for place, trust in enumerate(trusts):
-                answer = trust.verify(candidate) if candidate.is_about_it else _ANOTHER_IMAGE
-                if isinstance(answer, Signature):
+                answer = await _verify(trust, candidate)
+                if isinstance(answer, Undecided):
+                    self.undecided = Unverified(
+                        f"an attestation of {self.image}: {clip(answer.reason, _SAID)}"
+                    )
+                elif isinstance(answer, Signature):
                     self.found[answer] = candidate
                     self.silent.discard(place)
                 else:
                     self.reasons[answer.reason] = self.reasons.get(answer.reason, 0) + 1
+
+
+async def _verify(trust: Trust, candidate: Candidate) -> Signature | Refused | Undecided:
+    """In a thread: certificates and logs take milliseconds each."""
+    return await asyncio.to_thread(trust.verify, candidate) if candidate.is_about_it else _ANOTHER_IMAGE
 
 
 _ANOTHER_IMAGE = Refused("not of this image")
@@ -80,7 +92,7 @@ async def _judge_wanted(
     uri = predicate_uri(wanted.predicate_type)
     passing: list[Attestation] = []
     refusals: list[str] = []
-    for signature, candidate in sorted(verified.found.items(), key=lambda item: item[0].id):
+    for signature, candidate in sorted(verified.found.items(), key=lambda item: item[0].order()):
         if candidate.predicate_type != uri:
             continue
         if wanted.rego is not None:

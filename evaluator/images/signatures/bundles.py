@@ -5,7 +5,7 @@ Source: Sigstore's `protos/sigstore_bundle.proto`, and cosign's statement of a s
 
 import msgspec
 
-from evaluator.images.signatures.candidates import Candidate, id_of
+from evaluator.images.signatures.candidates import Candidate, decode, id_of
 from evaluator.images.signatures.envelopes import Envelope, read_statement
 
 MEDIA_TYPE = "application/vnd.dev.sigstore.bundle"
@@ -13,21 +13,36 @@ MEDIA_TYPE = "application/vnd.dev.sigstore.bundle"
 COSIGN_SIGN = "https://sigstore.dev/cosign/sign/v1"
 
 
+class _Digest(msgspec.Struct):
+    algorithm: str = ""
+    digest: str = ""
+
+
+class _MessageSignature(msgspec.Struct, rename="camel"):
+    signature: str = ""
+    message_digest: _Digest | None = None
+
+
 class _Bundle(msgspec.Struct, rename="camel"):
     dsse_envelope: Envelope | None = None
+    message_signature: _MessageSignature | None = None
 
 
 def bundled_candidate(body: bytes, digest: str) -> Candidate | None:
-    """A bundle; None where it has no envelope, or one that is no signature of an image."""
+    """A bundle; None where it has neither form of a signature of an image."""
     try:
-        envelope = msgspec.json.decode(body, type=_Bundle).dsse_envelope
+        bundle = msgspec.json.decode(body, type=_Bundle)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
-    payload = envelope.decoded() if envelope else None
+    if bundle.dsse_envelope is not None:
+        return _of_statement(bundle.dsse_envelope, body, digest)
+    return _of_manifest(bundle.message_signature, body, digest) if bundle.message_signature else None
+
+
+def _of_statement(envelope: Envelope, body: bytes, digest: str) -> Candidate | None:
+    payload = envelope.decoded()
     statement = read_statement(payload) if payload is not None else None
-    if envelope is None or payload is None or statement is None:
-        return None
-    if statement.predicate_type != COSIGN_SIGN:
+    if payload is None or statement is None or statement.predicate_type != COSIGN_SIGN:
         return None
     return Candidate(
         id=id_of(body),
@@ -36,3 +51,14 @@ def bundled_candidate(body: bytes, digest: str) -> Candidate | None:
         is_about_it=statement.is_about(digest),
         bundle=body,
     )
+
+
+def _of_manifest(signed: _MessageSignature, body: bytes, digest: str) -> Candidate | None:
+    """The manifest is signed itself: its digest is what a signature is verified by."""
+    signature, named = decode(signed.signature), signed.message_digest
+    algorithm, _, text = digest.partition(":")
+    if signature is None or algorithm != "sha256":
+        return None
+    manifest = bytes.fromhex(text)
+    is_about_it = named is None or (named.algorithm, decode(named.digest)) == ("SHA2_256", manifest)
+    return Candidate(id_of(body), b"", (signature,), is_about_it, bundle=body, manifest=manifest)

@@ -17,7 +17,7 @@ class Candidate:
 
     id: str
     message: bytes
-    """What was signed."""
+    """What was signed; empty where it is the image's manifest itself."""
     signatures: tuple[bytes, ...]
     """Any of them is enough."""
     is_about_it: bool
@@ -26,6 +26,8 @@ class Candidate:
     """Of the layer it came in: here cosign puts a certificate, a log's entry, a time stamp."""
     bundle: bytes = b""
     """The Sigstore bundle it came in, whole; empty where it came in none."""
+    manifest: bytes = b""
+    """SHA-256 of the image's manifest, where it is that what was signed."""
     envelope: bytes = b""
     """The DSSE envelope it came in, whole, where that came in no bundle."""
     predicate_type: str = ""

@@ -13,6 +13,7 @@ from functools import lru_cache
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import SHA224, SHA256, SHA384, SHA512, HashAlgorithm
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -50,6 +51,21 @@ def load_keys(text: str) -> tuple[PublicKey, ...]:
 def is_signed(key: PublicKey, algorithm: str, signature: bytes, message: bytes) -> bool:
     """Whether a signature of a message is by this key. `algorithm`: such as `sha256`."""
     return _is_by(key, _HASHES[algorithm], signature, message)
+
+
+def is_digest_signed(key: PublicKey, signature: bytes, digest: bytes) -> bool | None:
+    """Whether what has this SHA-256 was signed by this key; None for Ed25519, which needs the message."""
+    try:
+        match key:
+            case ec.EllipticCurvePublicKey():
+                key.verify(signature, digest, ec.ECDSA(Prehashed(SHA256())))
+            case rsa.RSAPublicKey():
+                key.verify(signature, digest, padding.PKCS1v15(), Prehashed(SHA256()))
+            case _:
+                return None
+    except InvalidSignature:
+        return False
+    return True
 
 
 def _load(label: str, body: str) -> PublicKey:

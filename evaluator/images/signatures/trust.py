@@ -19,10 +19,17 @@ class Refused:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Undecided:
+    """Whether a candidate verifies cannot be known here; `reason` as above."""
+
+    reason: str
+
+
 class Trust(Protocol):
     """One thing an authority trusts: a public key, or certificates of a CA for certain identities."""
 
-    def verify(self, candidate: Candidate) -> Signature | Refused:
+    def verify(self, candidate: Candidate) -> Signature | Refused | Undecided:
         """Whether a candidate's message was signed by what is trusted; it calculates only.
 
         That the message is about the image is checked elsewhere.

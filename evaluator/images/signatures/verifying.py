@@ -8,12 +8,14 @@ question is asked once, however many ask.
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import UTC, datetime
 from weakref import WeakValueDictionary
 
 from evaluator.images.content import Content
 from evaluator.images.credentials import Keychain
 from evaluator.images.errors import RegistryError
+from evaluator.images.keyless.roots import TrustRoots
 from evaluator.images.port import JudgesStatements
 from evaluator.images.signatures.attested import Verified, judge_attestations, wanted_types
 from evaluator.images.signatures.candidates import Candidate
@@ -21,7 +23,7 @@ from evaluator.images.signatures.forms import AttestationForm, SignatureForm
 from evaluator.images.signatures.looking import Looking
 from evaluator.images.signatures.referrers import referring
 from evaluator.images.signatures.tags import tagged
-from evaluator.images.signatures.trust import NoTrustError, Refused, Trust
+from evaluator.images.signatures.trust import NoTrustError, Refused, Trust, Undecided
 from evaluator.images.signatures.trusts import trusts_of
 from evaluator.policies.configs import Wanted
 from evaluator.policies.model_authorities import Signer
@@ -46,6 +48,7 @@ class Signatures:
         self._settings = settings
         self._content = content
         self._clock = clock
+        self._roots = TrustRoots(settings.trusted_root)
         self._known = Recent[_Question, tuple[Verification, float]](_REMEMBERED)
         self._locks: WeakValueDictionary[_Question, asyncio.Lock] = WeakValueDictionary()
 
@@ -86,7 +89,7 @@ class Signatures:
         try:
             written = parse_reference(name)
             async with asyncio.timeout(seconds):
-                trusts = await trusts_of(signer)
+                trusts = await trusts_of(signer, self._roots, _now)
                 digest = running or await self._content.resolve(written, keychain)
                 place = _place(signer, written)
                 if not signer.attestations:
@@ -111,34 +114,49 @@ class Signatures:
         """The deadline is for what registries are asked; policies have one of their own."""
         verified = Verified(looking.image, silent=set(range(len(trusts))))
         answer: Verification = Unsigned("")
-        for carrier in (tagged(looking, signer.source.tag_prefix), referring(looking)):
+        for carrier in _carriers(looking, signer):
             async with asyncio.timeout(self._settings.deadline):
                 await verified.add(carrier, trusts)
             answer = await judge_attestations(signer, verified, judge)
             if not isinstance(answer, Unsigned):
-                break
-        return answer
+                return answer
+        return verified.undecided or answer
 
 
 async def _judge(looking: Looking, trusts: Sequence[Trust], signer: Signer) -> Verification:
     """The signatures of a tag count together, as upstream; what refers is looked at where none does."""
     reasons: Counter[str] = Counter()
-    for carrier in (tagged(looking, signer.source.tag_prefix), referring(looking)):
+    undecided: list[str] = []
+    for carrier in _carriers(looking, signer):
         candidates = [each async for each in carrier]
         for trust in trusts:
-            found = [_verify(trust, each) for each in candidates]
+            found = await asyncio.to_thread(_verify_all, trust, candidates)
             signatures = {each for each in found if isinstance(each, Signature)}
             if signatures:
-                return Signed(tuple(sorted(signatures, key=lambda each: each.id)))
+                return Signed(tuple(sorted(signatures, key=Signature.order)))
             reasons.update(each.reason for each in found if isinstance(each, Refused))
+            undecided += [each.reason for each in found if isinstance(each, Undecided)]
+    if undecided:
+        return Unverified(f"a signature of {looking.image}: {clip(undecided[0], 200)}")
     if not reasons:
         return Unsigned(f"no signature of {looking.image}")
     said = ", ".join(f"{reason} ({times})" for reason, times in reasons.items())
     return Unsigned(f"no signature of {looking.image} verifies: {said}")
 
 
-def _verify(trust: Trust, candidate: Candidate) -> Signature | Refused:
-    return trust.verify(candidate) if candidate.is_about_it else _ANOTHER_IMAGE
+def _verify_all(trust: Trust, candidates: Sequence[Candidate]) -> list[Signature | Refused | Undecided]:
+    """In a thread: certificates and logs take milliseconds each."""
+    return [trust.verify(each) if each.is_about_it else _ANOTHER_IMAGE for each in candidates]
+
+
+def _carriers(looking: Looking, signer: Signer) -> list[AsyncIterator[Candidate]]:
+    """In the order in which they are looked at. Bundles are under no tag."""
+    first = [] if signer.bundles_only else [tagged(looking, signer.source.tag_prefix)]
+    return [*first, referring(looking)]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _place(signer: Signer, written: Reference) -> Reference:

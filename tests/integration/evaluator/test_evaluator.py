@@ -235,7 +235,7 @@ async def test_a_policy_that_does_not_compile_is_an_error_verdict_with_its_place
     [
         ({"policy": {"type": "cue", "data": "x: 1"}}, "CUE"),
         ({"policy": {"type": "rego", "configMapRef": {"name": "a", "key": "b"}}}, "configMapRef"),
-        ({"authorities": [{"keyless": {"identities": [{"issuer": "i", "subject": "s"}]}}]}, "keyless"),
+        ({"authorities": [{"key": {"kms": "gcpkms://a"}}]}, "kms"),
     ],
 )
 async def test_what_is_not_evaluated_yet_is_an_error_that_names_the_field(

@@ -19,6 +19,7 @@ PASS = {"static": {"action": "pass"}}
 FAIL = {"static": {"action": "fail", "message": "use our registry"}}
 KEY = {"key": {"data": PUBLIC_KEY}}
 KEYLESS = {"keyless": {"identities": [{"issuer": "i", "subject": "s"}]}}
+KMS = {"key": {"kms": "gcpkms://a"}}
 
 
 def admitted(
@@ -68,24 +69,27 @@ def test_a_static_pass_without_a_text_needs_no_signature(signed: dict[str, Any])
 def keyed(*authorities: dict[str, Any], rego: bool = False) -> tuple[Policy, Key]:
     body = policy_object(authorities=list(authorities), policy=REGO if rego else None)
     policy = parse(applied_policy(body))
-    (key,) = (each for each in policy.authorities if isinstance(each, Key))
+    (key,) = (each for each in policy.authorities if isinstance(each, Key) and each.key.data)
     return policy, key
 
 
-@pytest.mark.parametrize("authorities", [[KEYLESS], [FAIL, KEYLESS], [{"key": {"kms": "gcpkms://a"}}]])
+@pytest.mark.parametrize("authorities", [[KMS], [FAIL, KMS]])
 def test_what_is_not_verified_here_is_unknown(authorities: list[dict[str, Any]]) -> None:
     assert isinstance(admitted(*authorities), Unknown)
 
 
-def test_a_document_that_would_lack_keyless_signatures_is_unknown() -> None:
-    answer = admitted(PASS, KEY, KEYLESS, policy=REGO)
+def test_a_document_that_would_lack_signatures_is_unknown() -> None:
+    answer = admitted(PASS, KEY, KMS, policy=REGO)
     assert isinstance(answer, Unknown)
-    assert "spec.authorities[2].keyless" in answer.reason
+    assert "spec.authorities[2].key.kms" in answer.reason
 
 
+@pytest.mark.parametrize("signed", [KEY, KEYLESS])
 @pytest.mark.parametrize("policy", [None, REGO])
-def test_a_key_alone_depends_on_the_image(policy: dict[str, Any] | None) -> None:
-    assert isinstance(admitted(FAIL, KEY, policy=policy), Depends)
+def test_an_authority_that_signs_depends_on_the_image(
+    signed: dict[str, Any], policy: dict[str, Any] | None
+) -> None:
+    assert isinstance(admitted(FAIL, signed, policy=policy), Depends)
 
 
 @pytest.mark.parametrize(
@@ -110,7 +114,7 @@ def test_a_registry_that_gives_no_answer_is_neither_a_pass_nor_a_fail() -> None:
     assert answer.retry_after == 7.0
 
 
-def test_a_keyless_authority_beside_a_key_that_does_not_verify_leaves_it_open() -> None:
-    policy, key = keyed(KEY, KEYLESS)
+def test_an_unknown_authority_beside_a_key_that_does_not_verify_leaves_it_open() -> None:
+    policy, key = keyed(KEY, KMS)
     assert isinstance(settle(policy, {key: Unsigned("no signature")}), Unknown)
     assert isinstance(settle(policy, {key: Signed((Signature("ab"),))}), Passed)

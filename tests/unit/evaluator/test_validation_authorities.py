@@ -6,9 +6,11 @@ Not covered: whether a key verifies anything, which no part of Tocsin does yet.
 from typing import Any
 
 import pytest
+from msgspec import structs
 
-from evaluator.policies.model_authorities import Action, Identity, Key, Keyless, Static
+from evaluator.policies.model_authorities import Action, Identity, Key, Keyless, Static, TrustRootRef
 from evaluator.policies.validation import parse
+from pipeline.events import PolicyText
 from tests.unit.evaluator.policy_objects import PUBLIC_KEY, applied_policy, policy_object, problems_of
 
 KEY = {"key": {"data": PUBLIC_KEY}}
@@ -177,17 +179,48 @@ def test_keyless_without_a_url_means_the_public_fulcio() -> None:
         Keyless(
             name="authority-0",
             path="spec.authorities[0].keyless",
-            unsupported=policy.unsupported,
             url="https://fulcio.sigstore.dev",
             identities=(Identity(issuer=IDENTITY["issuer"], subject=IDENTITY["subject"]),),
         ),
     )
-    assert policy.unsupported.startswith("spec.authorities[0].keyless: ")
+    assert not policy.unsupported
 
 
 def test_keyless_with_url_and_ca_cert_is_invalid() -> None:
     authority = keyless(**{"url": "https://fulcio.example.com", "ca-cert": {"data": PUBLIC_KEY}})
     assert set(problems(authority)) == {"keyless"}
+
+
+def test_what_a_ca_cert_alone_means_is_said() -> None:
+    authority = keyless(**{"ca-cert": {"data": PUBLIC_KEY}})
+    policy = parse(applied_policy(policy_object(authorities=[authority])))
+    assert policy.unsupported.startswith("spec.authorities[0].keyless.ca-cert: ")
+
+
+def test_a_trust_root_is_known_by_its_name_and_comes_with_what_it_holds() -> None:
+    body = policy_object(
+        authorities=[
+            {
+                **keyless(trustRootRef="ours", insecureIgnoreSCT=True),
+                "ctlog": {"url": "https://rekor.example.com", "trustRootRef": "ours"},
+                "rfc3161timestamp": {"trustRootRef": "theirs"},
+                "signatureFormat": "bundle",
+            }
+        ]
+    )
+    text = PolicyText(path="spec.authorities[0].keyless.trustRootRef", text="{}")
+    applied = structs.replace(applied_policy(body), texts=(text,))
+    (authority,) = parse(applied).authorities
+    assert isinstance(authority, Keyless)
+    assert authority.trust_root == TrustRootRef("ours", "{}")
+    assert authority.ignores_sct
+    assert authority.bundles_only
+    assert authority.log is not None
+    assert authority.log.url == "https://rekor.example.com"
+    assert authority.log.trust_root is not None
+    assert "not looked up" in authority.log.trust_root.problem
+    assert authority.timestamps is not None
+    assert authority.timestamps.name == "theirs"
 
 
 def test_a_ca_cert_is_validated_as_a_key() -> None:

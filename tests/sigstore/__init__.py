@@ -1,0 +1,1 @@
+"""A miniature Sigstore, made in the process: certificates, logs and timestamps as real ones are."""
