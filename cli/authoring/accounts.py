@@ -61,6 +61,8 @@ class Explained(_Part, frozen=True):
     file: str
     image: str
     """Where it is of one image of the object; "" where it is of the object."""
+    asks: tuple[str, ...]
+    """What the policy asks registries for, of each image."""
     outcome: Expected
     message: str
     warning: str
@@ -70,9 +72,14 @@ class Explained(_Part, frozen=True):
 
 
 def explained(
-    source: PolicySource, place: TextPlace, checked: PolicyChecked, applied: ResourceApplied, account: Account
+    source: PolicySource,
+    place: TextPlace,
+    checked: PolicyChecked,
+    asked: tuple[str, ...],
+    applied: ResourceApplied,
+    account: Account,
 ) -> Explained:
-    """Put lines of the file to the steps."""
+    """Put lines of the file to the steps. `asked`: what the policy asks registries for."""
     judgement = account.finding.judgement if account.finding else None
     return Explained(
         policy=checked.policy.name,
@@ -81,6 +88,7 @@ def explained(
         resource=subject_of(applied.resource),
         file=applied.file,
         image=account.finding.image_key if account.finding else "",
+        asks=asked,
         outcome=Expected(judgement.outcome.value) if judgement else Expected.SKIP,
         message=judgement.message if judgement else "",
         warning=judgement.warning if judgement else "",

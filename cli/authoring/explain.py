@@ -13,6 +13,7 @@ from cli.invoke import complain, let_go_of_stdout
 from cli.render import explanation, json_text
 from evaluator.explaining import explain
 from evaluator.images.on_demand import ImagesOnDemand
+from evaluator.policies.asks import asks
 from evaluator.rego.engines import Engines
 from pipeline.errors import EvaluationError, ExitCode
 from pipeline.settings import load_settings
@@ -35,11 +36,12 @@ async def explain_policy(
         if loaded is None:
             raise EvaluationError(f"{source.found.file}: policy {checked.policy.name}: {checked.error}")
         place = _place(source, loaded.policy.rego.text if loaded.policy.rego else "")
+        asked = asks(loaded.policy)
         for applied in objects:
             configs = AnnotatedConfigs(images, applied)
             for account in await explain(loaded, without_config(applied), engines, configs):
                 complete = complete and account.known
-                found.append(explained(source, place, checked, applied, account))
+                found.append(explained(source, place, checked, asked, applied, account))
     try:
         if output == "json":
             json_text.stream({"explanations": found}, sys.stdout.buffer)

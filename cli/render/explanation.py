@@ -32,6 +32,9 @@ def _lines(item: Explained) -> Iterator[tuple[str, str]]:
     for name, text in head.items():
         if text:
             yield _INDENT, f"{name:9}{text}"
+        if name == "policy":
+            for asked in item.asks:
+                yield _INDENT, f"{'asks':9}registries for {asked}"
     for step in item.steps:
         indent = _INDENT * (step.depth + 1)
         yield indent, f"{_where(item, step)}: {step.rule} {_became(step)}"
