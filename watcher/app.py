@@ -14,10 +14,11 @@ from datetime import datetime
 from pipeline.bus import Publisher, Record
 from pipeline.events import Topic, policy_key, resource_key
 from pipeline.settings import SourceSettings
+from watcher.config_maps import ConfigMap
 from watcher.file_texts import FileTexts, may_hold_texts
 from watcher.known import Remainders
 from watcher.manifests import Listing, ManifestFile, find
-from watcher.objects import POLICY_KIND, ConfigMap, PassedOver
+from watcher.objects import POLICY_KIND, PassedOver
 from watcher.policies import choose
 from watcher.pump import Pump
 from watcher.reading import EndOfFile, Found, FoundPolicy, FoundResource, read_files

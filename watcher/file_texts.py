@@ -9,8 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from pipeline.settings import TextSettings
 from watcher.backoff import Backoff
-from watcher.objects import SIGSTORE_KEYS, ConfigMap, Policy
-from watcher.texts import Remote, Source, Text, resolved, sources, text_in
+from watcher.config_maps import SECRET, SIGSTORE_KEYS, ConfigMap
+from watcher.objects import Policy
+from watcher.texts import InSecret, Remote, Source, Text, key_in, resolved, sources, text_in
 from watcher.trust_roots import with_all_entries
 
 
@@ -62,6 +63,8 @@ def with_texts(
     def found(source: Source) -> Text:
         if isinstance(source, Remote):
             return remotes.get(source, _NOT_FETCHED)
+        if isinstance(source, InSecret):
+            return key_in(source, _named(SECRET + source.name, config_maps, settings), settings)
         return text_in(source, _named(source.name, config_maps, settings), settings)
 
     return [

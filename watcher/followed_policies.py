@@ -12,8 +12,9 @@ from pipeline.bus import Publisher, Record
 from pipeline.events import Topic, policy_key
 from pipeline.settings import SourceSettings
 from watcher.app import Clock, count, path_failures, read_batches
+from watcher.config_maps import SIGSTORE_KEYS, ConfigMap
 from watcher.file_texts import FileTexts, may_hold_texts
-from watcher.objects import SIGSTORE_KEYS, ConfigMap, PassedOver
+from watcher.objects import PassedOver
 from watcher.policies import choose
 from watcher.reading import EndOfFile, Found, FoundPolicy, FoundResource
 from watcher.records import Failure, failure_record, policy_record, tombstone

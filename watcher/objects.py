@@ -5,7 +5,7 @@ Findings are structs, because they may come from another process (`watcher.ahead
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NoReturn
 
 import msgspec
@@ -13,16 +13,16 @@ import msgspec
 from pipeline.errors import DocumentError, clip
 from pipeline.events import PolicyText, ResourceRef
 from pipeline.waivers import WAIVER_GROUP, WAIVER_KIND
+from watcher.config_maps import ConfigMap, config_map_of, trust_root_of
 from watcher.documents import ListKind
 from watcher.kinds.metadata import METADATA
 from watcher.kinds.shapes import ShapeError, check
 from watcher.kinds.workloads import WORKLOADS
+from watcher.policy_keys import secret_of
 
 POLICY_GROUP = "policy.sigstore.dev"
 POLICY_KIND = "ClusterImagePolicy"
 TRUST_ROOT_KIND = "TrustRoot"
-SIGSTORE_KEYS = "config-sigstore-keys"
-"""Where policy-controller keeps what it makes of TrustRoots (`pkg/apis/config`, `SigstoreKeysConfigName`)."""
 
 _VERSIONS = {
     "Pod": {"v1"},
@@ -35,6 +35,11 @@ _VERSIONS = {
     "CronJob": {"batch/v1", "batch/v1beta1", "batch/v2alpha1"},
 }
 """Kind -> the API versions that serve it or did once."""
+_KEPT: Mapping[tuple[str, str], Callable[[Mapping[str, Any]], ConfigMap | None]] = {
+    ("v1", "ConfigMap"): config_map_of,
+    ("v1", "Secret"): secret_of,
+}
+"""What is kept of kinds that policies lead to."""
 _UNSEEN_METADATA = ("managedFields", "resourceVersion", "generation")
 _TYPE_NAMES = {list: "a list", str: "a string", bool: "a boolean", int: "a number", float: "a number"}
 _NAME_LIMIT = 80
@@ -60,16 +65,6 @@ class Policy(msgspec.Struct, frozen=True, tag=True, array_like=True):
     digest: str
     object: dict[str, Any]
     texts: tuple[PolicyText, ...] = ()
-
-
-class ConfigMap(msgspec.Struct, frozen=True, array_like=True):
-    """As much of a ConfigMap as policies need. `namespace` is empty where a manifest names none."""
-
-    name: str
-    namespace: str
-    data: dict[str, Any]
-    binary: frozenset[str] = frozenset()
-    """Keys of `binaryData`."""
 
 
 class PassedOver(msgspec.Struct, frozen=True, tag=True, array_like=True):
@@ -176,8 +171,8 @@ def _read_object(body: dict[str, Any], namespace: str, *, config_maps: bool) -> 
         return _read_policy(body)
     if api_version in _VERSIONS.get(kind, ()):
         return _read_workload(body, group, namespace)
-    if (api_version, kind) == ("v1", "ConfigMap"):
-        return PassedOver(kind, config_map_of(body) if config_maps else None)
+    if (kept := _KEPT.get((api_version, kind))) is not None:
+        return PassedOver(kind, kept(body) if config_maps else None)
     if kind == WAIVER_KIND and group == WAIVER_GROUP:
         return PassedOver(kind, waiver=body)
     if kind == TRUST_ROOT_KIND and group == POLICY_GROUP:
@@ -203,32 +198,6 @@ def _read_policy(body: dict[str, Any]) -> Policy | None:
         return None
     digest = _digest({"apiVersion": body["apiVersion"], "spec": body.get("spec")})
     return Policy(meta.name, digest, _without_managed_fields(body))
-
-
-def config_map_of(body: Mapping[str, Any]) -> ConfigMap | None:
-    """A ConfigMap, read leniently; None for one without a name."""
-    metadata, data, binary = body.get("metadata"), body.get("data"), body.get("binaryData")
-    name = metadata.get("name") if isinstance(metadata, Mapping) else None
-    if not isinstance(metadata, Mapping) or not isinstance(name, str) or not name:
-        return None
-    return ConfigMap(
-        name,
-        str(metadata.get("namespace") or ""),
-        data if isinstance(data, dict) else {},
-        frozenset(binary) if isinstance(binary, Mapping) else frozenset(),
-    )
-
-
-def trust_root_of(body: Mapping[str, Any]) -> ConfigMap | None:
-    """The entry that stands for a TrustRoot; None for one without a name or without content."""
-    metadata, spec = body.get("metadata"), body.get("spec")
-    name = metadata.get("name") if isinstance(metadata, Mapping) else None
-    if not isinstance(name, str) or not name or not isinstance(spec, dict):
-        return None
-    try:
-        return ConfigMap(SIGSTORE_KEYS, "", {name: msgspec.json.encode(spec).decode()})
-    except (TypeError, ValueError, OverflowError, RecursionError):
-        return None
 
 
 def _read_workload(body: dict[str, Any], group: str, namespace: str) -> Resource | None:

@@ -19,7 +19,9 @@ import msgspec
 from pipeline.errors import clip
 from pipeline.events import PolicyText
 from pipeline.settings import TextSettings
-from watcher.objects import SIGSTORE_KEYS, ConfigMap, Policy
+from watcher.config_maps import SIGSTORE_KEYS, ConfigMap
+from watcher.objects import Policy
+from watcher.policy_keys import secret_names
 from watcher.trust_roots import trust_root_names
 
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
@@ -54,7 +56,15 @@ class Unusable:
     problem: str
 
 
-Source = InConfigMap | Remote
+@dataclass(frozen=True, slots=True)
+class InSecret:
+    """The public key in a Secret. `namespace`: as the policy has it, which is not where it is looked for."""
+
+    name: str
+    namespace: str = ""
+
+
+Source = InConfigMap | InSecret | Remote
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +88,8 @@ def references(policy: Mapping[str, Any]) -> dict[str, Source | Unusable]:
                 found[f"{path}.{given[0]}"] = source
     for path, name in trust_root_names(_mapping(policy.get("spec"))):
         found[path] = _in_config_map({"name": SIGSTORE_KEYS, "key": name}) or Unusable("it has no name")
+    for path, name, namespace in secret_names(_mapping(policy.get("spec"))):
+        found[path] = InSecret(name, namespace) if _is_name(name) else Unusable(_NO_NAME)
     for path in list(found)[_MOST_FIELDS:]:
         found[path] = Unusable(f"more than {_MOST_FIELDS} texts")
     return found
@@ -125,6 +137,22 @@ def text_in(source: InConfigMap, config_map: ConfigMap | None, settings: TextSet
     return checked(f"{place}: key {source.key}", text, settings)
 
 
+def key_in(source: InSecret, secret: ConfigMap | None, settings: TextSettings) -> Text:
+    """The public key of a Secret; `secret` None: there is none of that name."""
+    place = f"Secret {settings.namespace}/{source.name}"
+    if secret is None:
+        elsewhere = source.namespace not in ("", settings.namespace)
+        return Text(
+            problem=f"{place}: not found{_NOT_THERE.format(clip(source.namespace, 63)) if elsewhere else ''}"
+        )
+    entries = len(secret.data) + len(secret.binary)
+    if entries != 1:
+        return Text(problem=f"{place}: expected one entry, as policy-controller does, got {entries}")
+    if not secret.data:
+        return Text(problem=f"{place}: expected a public key in PEM (BEGIN PUBLIC KEY), got something else")
+    return checked(place, next(iter(secret.data.values())), settings)
+
+
 def checked(place: str, text: str, settings: TextSettings) -> Text:
     """A text that is neither empty nor too long."""
     if not text.strip():
@@ -136,6 +164,7 @@ def checked(place: str, text: str, settings: TextSettings) -> Text:
 
 
 _NO_TRUST_ROOT = "not found: neither where policy-controller keeps it ({}), nor beside the policies"
+_NO_NAME = "expected the name of a Secret, got something else"
 _NOT_THERE = " (the namespace {} is not looked into: as in policy-controller, it is one for all policies)"
 
 
@@ -152,11 +181,15 @@ def _in_config_map(reference: Mapping[str, Any]) -> InConfigMap | Unusable | Non
     name, key, namespace = (reference.get(field) or "" for field in ("name", "key", "namespace"))
     if not all(isinstance(text, str) for text in (name, key, namespace)) or not (name and key):
         return None
-    if len(name) > _NAME_LIMIT or not _SUBDOMAIN.fullmatch(name):
+    if not _is_name(name):
         return Unusable(f"{clip(name)!r} is no name of a ConfigMap")
     if len(key) > _NAME_LIMIT or not _KEY.fullmatch(key):
         return Unusable(f"{clip(key)!r} is no key of a ConfigMap")
     return InConfigMap(name, key, namespace)
+
+
+def _is_name(text: str) -> bool:
+    return len(text) <= _NAME_LIMIT and _SUBDOMAIN.fullmatch(text) is not None
 
 
 def _remote(reference: Mapping[str, Any]) -> Remote | Unusable | None:

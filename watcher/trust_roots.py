@@ -8,7 +8,7 @@ at admission. In manifests a TrustRoot stands for its entry.
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from watcher.objects import SIGSTORE_KEYS, ConfigMap
+from watcher.config_maps import SIGSTORE_KEYS, ConfigMap
 
 _FIELDS = ("keyless", "ctlog", "rfc3161timestamp")
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from pipeline.events import PolicyApplied
 from pipeline.settings import SourceSettings
+from watcher.config_maps import ConfigMap
 from watcher.file_texts import with_texts
 from watcher.manifests import STDIN, SUFFIXES, ManifestFile, display_name
-from watcher.objects import ConfigMap, PassedOver
+from watcher.objects import PassedOver
 from watcher.reading import EndOfFile, FoundPolicy, read_files
 from watcher.records import Failure
 from watcher.texts import references

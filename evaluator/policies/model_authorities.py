@@ -27,13 +27,17 @@ class Static:
 
 @dataclass(frozen=True, slots=True)
 class KeyRef:
-    """Where a public key is: exactly one of PEM text, a KMS URL, a Secret."""
+    """Where a public key is: exactly one of PEM text, a KMS URL, a Secret.
+
+    `data` is what the Secret holds, too; `problem` says why that is not known.
+    """
 
     data: str = ""
     kms: str = ""
     secret_name: str = ""
     secret_namespace: str = ""
     hash_algorithm: str = "sha256"
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,7 @@ def _parse_authority(section: Section, index: int, texts: Mapping[str, PolicyTex
         case "static":
             return _parse_static(name, body)
         case "key":
-            key = parse_key(body)
+            key = parse_key(body, texts)
             unsupported = not_verified(key, path) or no_attestations
             return Key(
                 name=name,

@@ -8,11 +8,16 @@ the controller runs.
 import base64
 import binascii
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from evaluator.policies.describe import describe
 from evaluator.policies.model_authorities import KeyRef
 from evaluator.policies.reading import Section
+from pipeline.events import PolicyText
 
+_NO_TEXTS: Mapping[str, PolicyText] = MappingProxyType({})
+_NOT_SENT = PolicyText(path="", problem="it was not looked up: the policy came without it")
 _HASHES = ("sha224", "sha256", "sha384", "sha512")
 _KMS_SCHEMES = ("awskms://", "azurekms://", "hashivault://", "gcpkms://")
 # A key's or an alias' ARN, with an optional host:port in front; other ids need settings from outside.
@@ -26,8 +31,11 @@ _PEM = re.compile(r"-----BEGIN ((?:RSA )?PUBLIC KEY)-----\s(.*?)\s-----END \1---
 _DER_SEQUENCE = 0x30
 
 
-def parse_key(section: Section) -> KeyRef:
-    """Read a KeyRef: exactly one of data, kms, secretRef. What is wrong becomes problems."""
+def parse_key(section: Section, texts: Mapping[str, PolicyText] = _NO_TEXTS) -> KeyRef:
+    """Read a KeyRef: exactly one of data, kms, secretRef. What is wrong becomes problems.
+
+    `texts`: what is found elsewhere, by the path of the field that leads there.
+    """
     data, kms = section.text("data"), section.text("kms")
     secret = section.section("secretRef")
     sources = [name for name in ("data", "kms", "secretRef") if section.has_content(name)]
@@ -35,17 +43,21 @@ def parse_key(section: Section) -> KeyRef:
         section.problem("", f"expected exactly one of data, kms, secretRef, got {listed(sources)}")
     if data and not _is_public_key(data):
         section.problem("data", "expected a public key in PEM (BEGIN PUBLIC KEY), got something else")
+    if len(_PEM.findall(data)) > 1:
+        section.warning("data", "several public keys: policy-controller uses the first, and so does Tocsin")
     if kms:
         _check_kms(section, kms)
     algorithm = section.text("hashAlgorithm").strip().lower() or "sha256"
     if algorithm not in _HASHES:
         section.problem("hashAlgorithm", f"expected one of {', '.join(_HASHES)}, got {describe(algorithm)}")
+    found = texts.get(section.path("secretRef"), _NOT_SENT) if secret else PolicyText(path="")
     return KeyRef(
-        data=data,
+        data=data or found.text,
         kms=kms,
         secret_name=secret.text("name") if secret else "",
         secret_namespace=secret.text("namespace") if secret else "",
         hash_algorithm=algorithm,
+        problem=found.problem,
     )
 
 
@@ -77,6 +89,4 @@ def not_verified(key: KeyRef, path: str) -> str:
     """Why a key cannot be had here, in one line; empty where it can. `path`: of the object that names it."""
     if key.kms:
         return f"{path}.kms: Tocsin asks no key management service; put the public key in data"
-    if key.secret_name or key.secret_namespace or not key.data:
-        return f"{path}.secretRef: Tocsin reads no keys from Secrets; put the public key in data"
-    return ""
+    return f"{path}.secretRef: {key.problem}" if key.problem else ""

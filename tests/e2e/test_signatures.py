@@ -109,3 +109,24 @@ def test_an_explanation_says_what_was_asked_of_registries(folder: Path, shop: Sh
     assert f"asks     registries for scanned: an attestation by a key of type {SCAN}" in ran.out
     assert "isCompliant holds" in ran.out
     assert "spec.authorities refused it" in ran.out
+
+
+def test_a_key_may_be_in_a_secret_beside_the_policy(folder: Path, shop: Shop) -> None:
+    policy = {
+        "apiVersion": "policy.sigstore.dev/v1beta1",
+        "kind": "ClusterImagePolicy",
+        "metadata": {"name": "by-secret"},
+        "spec": {"images": [{"glob": "**"}], "authorities": [{"key": {"secretRef": {"name": "ours"}}}]},
+    }
+    entries = {"cosign.pub": shop.ours.public_key}
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "ours"}, "stringData": entries}
+    pod(folder, shop.image("good"), shop.image("unsigned"))
+    (folder / "policies.yaml").write_text(yaml.safe_dump_all([policy, secret]), encoding="utf-8")
+    scan = ("scan", "pod.yaml", "-p", "policies.yaml", "-o", "json")
+    ran = tocsin(folder, *scan, env=shop.environment)
+    assert [item["image"] for item in ran.report["violations"]] == [shop.image("unsigned")]
+    assert ran.report["errors"] == []
+    (folder / "policies.yaml").write_text(yaml.safe_dump(policy), encoding="utf-8")
+    ran = tocsin(folder, *scan, env=shop.environment)
+    assert ran.code == 3
+    assert "key.secretRef: Secret cosign-system/ours: not found" in ran.out

@@ -41,3 +41,4 @@ WORKLOADS = (
 POLICIES = ServedKind("ClusterImagePolicy", "policy.sigstore.dev/v1beta1", "clusterimagepolicies")
 NAMESPACES = ServedKind("Namespace", "v1", "namespaces")
 CONFIG_MAPS = ServedKind("ConfigMap", "v1", "configmaps")
+SECRETS = ServedKind("Secret", "v1", "secrets")

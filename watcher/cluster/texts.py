@@ -1,6 +1,6 @@
-"""Follows what a cluster's policies lead to: ConfigMaps by a watch each, URLs until they are fetched.
+"""Follows what a cluster's policies lead to: ConfigMaps and Secrets by a watch each, URLs until fetched.
 
-A ConfigMap is asked for by its name, so that the right to read that one is enough. What a URL
+A ConfigMap or a Secret is asked for by its name, so that the right to read that one is enough. What a URL
 holds is fixed by its SHA-256: once fetched it never changes, so it is never asked for again;
 what could not be fetched is, after a while.
 """
@@ -15,28 +15,30 @@ from pipeline.settings import ClusterSettings
 from watcher.backoff import Backoff
 from watcher.cluster.api import ApiServer
 from watcher.cluster.errors import DeniedError, MissingError
-from watcher.cluster.kinds import CONFIG_MAPS, ServedKind
+from watcher.cluster.kinds import CONFIG_MAPS, SECRETS, ServedKind
 from watcher.cluster.liststate import ListState
 from watcher.cluster.policies import Policies
 from watcher.cluster.reflector import Reflector
-from watcher.objects import ConfigMap, config_map_of
+from watcher.config_maps import SECRET, ConfigMap, config_map_of
+from watcher.policy_keys import secret_of
 from watcher.remote import AT_ONCE, fetch, fetch_all
-from watcher.texts import InConfigMap, Remote, Text, text_in
+from watcher.texts import InConfigMap, InSecret, Remote, Source, Text, key_in, text_in
 
 _logger = logging.getLogger(__name__)
 
 _Unit = str | Remote
-"""What is followed: a ConfigMap by name, or a URL."""
+"""What is followed: a ConfigMap by name, a Secret by its name after `Secret/`, or a URL."""
 
 
-class _OneConfigMap:
-    """The ConfigMap of one name. See `watcher.cluster.reflector.Handler`."""
+class _OneObject:
+    """The ConfigMap or the Secret of one name. See `watcher.cluster.reflector.Handler`."""
 
     def __init__(self, api: ApiServer, policies: Policies, settings: ClusterSettings, name: str) -> None:
         texts = settings.texts
-        self.reflector = Reflector(
-            api, CONFIG_MAPS, texts.namespace, self, settings, policies.news.set, name=name
-        )
+        kind = SECRETS if name.startswith(SECRET) else CONFIG_MAPS
+        self._read = secret_of if kind is SECRETS else config_map_of
+        only = name.removeprefix(SECRET)
+        self.reflector = Reflector(api, kind, texts.namespace, self, settings, policies.news.set, name=only)
         self._name = name
         self._policies = policies
         self._settings = texts
@@ -45,7 +47,7 @@ class _OneConfigMap:
     async def apply(self, kind: ServedKind, state: ListState, objects: Sequence[dict[str, Any]]) -> None:
         """See `Handler`."""
         for body in objects:
-            config_map = config_map_of(body)
+            config_map = self._read(body)
             if config_map is None or config_map.name != self._name:
                 _logger.warning("%s: asked for %s, got another object", kind.plural, self._name)
                 continue
@@ -71,10 +73,16 @@ class _OneConfigMap:
         trouble = "" if self.reflector.state.synced else self.reflector.trouble
         config_map = next(iter(self._found.values()), None)
         for source in self._policies.wanted:
-            if isinstance(source, InConfigMap) and source.name == self._name:
-                place = f"ConfigMap {self._settings.namespace}/{self._name}"
-                text = Text(problem=f"{place}: {clip(trouble)}") if trouble else None
-                self._policies.learn(source, text or text_in(source, config_map, self._settings))
+            if isinstance(source, Remote) or _unit(source) != self._name:
+                continue
+            if trouble:
+                kind = self.reflector.kind.kind
+                place = f"{kind} {self._settings.namespace}/{source.name}"
+                self._policies.learn(source, Text(problem=f"{place}: {clip(trouble)}"))
+            elif isinstance(source, InSecret):
+                self._policies.learn(source, key_in(source, config_map, self._settings))
+            else:
+                self._policies.learn(source, text_in(source, config_map, self._settings))
 
 
 class TextFollower:
@@ -86,7 +94,7 @@ class TextFollower:
         self._settings = settings
         self._at_once = asyncio.Semaphore(AT_ONCE)
         self._tasks: dict[_Unit, asyncio.Task[None]] = {}
-        self._config_maps: dict[str, _OneConfigMap] = {}
+        self._config_maps: dict[str, _OneObject] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
         """Follow what is wanted, and publish what is due, until `stop`."""
@@ -114,7 +122,7 @@ class TextFollower:
                 del self._config_maps[unit]
         for unit in wanted - self._tasks.keys():
             if isinstance(unit, str):
-                followed = _OneConfigMap(self._api, self._policies, self._settings, unit)
+                followed = _OneObject(self._api, self._policies, self._settings, unit)
                 self._config_maps[unit] = followed
                 self._tasks[unit] = group.create_task(followed.reflector.run(stop), name=f"text-{unit}")
             else:
@@ -147,7 +155,7 @@ async def look_up(api: ApiServer, policies: Policies, settings: ClusterSettings)
     """
     wanted = _units(policies)
     for name in sorted(unit for unit in wanted if isinstance(unit, str)):
-        config_map = _OneConfigMap(api, policies, settings, name)
+        config_map = _OneObject(api, policies, settings, name)
         try:
             await config_map.reflector.once()
         except (DeniedError, MissingError) as error:
@@ -160,4 +168,14 @@ async def look_up(api: ApiServer, policies: Policies, settings: ClusterSettings)
 
 
 def _units(policies: Policies) -> frozenset[_Unit]:
-    return frozenset(each.name if isinstance(each, InConfigMap) else each for each in policies.wanted)
+    return frozenset(map(_unit, policies.wanted))
+
+
+def _unit(source: Source) -> _Unit:
+    match source:
+        case InConfigMap(name):
+            return name
+        case InSecret(name):
+            return SECRET + name
+        case Remote():
+            return source

@@ -14,7 +14,7 @@ from watcher.app import Clock
 from watcher.cluster.failures import WAIVERS
 from watcher.cluster.kinds import ServedKind
 from watcher.cluster.liststate import ListState
-from watcher.objects import ConfigMap, config_map_of
+from watcher.config_maps import ConfigMap, config_map_of
 from watcher.records import Failure
 from watcher.splitting import split
 from watcher.waivers.board import Board

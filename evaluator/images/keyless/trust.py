@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509 import BasicConstraints, Certificate, ExtensionNotFound, load_der_x509_certificate
 
 from evaluator.images.keyless.outcomes import UnverifiableError
-from evaluator.images.signatures.public_keys import PublicKey, load_keys
+from evaluator.images.signatures.public_keys import PublicKey, load_key
 from evaluator.images.signatures.trust import NoTrustError
 from pipeline.errors import clip
 
@@ -255,7 +255,7 @@ def _own_log(log: _OwnLog) -> LogKey:
 
 def _public_key(pem: str) -> PublicKey:
     try:
-        (key,) = load_keys(pem)
+        key = load_key(pem)
     except (NoTrustError, ValueError) as error:
         raise UnusableTrustRootError(f"the key of a log: {clip(str(error), 120)}") from error
     return key

@@ -2,12 +2,12 @@
 
 Source: policy-controller, `ValidatePolicyAttestationsForAuthority`: what verifies is looked
 through for each attestation wanted, by its predicate type, and one that the policy on it passes
-is enough (a warning is no pass). Of several keys in one text each has to have attested
-something. Where the tag does not have all that is wanted, what refers is looked at, too.
+is enough (a warning is no pass). Where the tag does not have all that is wanted, what refers is
+looked at, too.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 from evaluator.images.port import JudgesStatements
@@ -37,25 +37,19 @@ class Verified:
     image: str
     found: dict[Signature, Candidate] = field(default_factory=dict)
     reasons: dict[str, int] = field(default_factory=dict)
-    silent: set[int] = field(default_factory=set)
-    """Places of what the authority trusts and that attested nothing yet."""
     undecided: Unverified | None = None
     """Where there is one of which it cannot be known whether it verifies."""
 
-    async def add(self, candidates: AsyncIterator[Candidate], trusts: Sequence[Trust]) -> None:
+    async def add(self, candidates: AsyncIterator[Candidate], trust: Trust) -> None:
         """Verify some more."""
         async for candidate in candidates:
-            for place, trust in enumerate(trusts):
-                answer = await _verify(trust, candidate)
-                if isinstance(answer, Undecided):
-                    self.undecided = Unverified(
-                        f"an attestation of {self.image}: {clip(answer.reason, _SAID)}"
-                    )
-                elif isinstance(answer, Signature):
-                    self.found[answer] = candidate
-                    self.silent.discard(place)
-                else:
-                    self.reasons[answer.reason] = self.reasons.get(answer.reason, 0) + 1
+            answer = await _verify(trust, candidate)
+            if isinstance(answer, Undecided):
+                self.undecided = Unverified(f"an attestation of {self.image}: {clip(answer.reason, _SAID)}")
+            elif isinstance(answer, Signature):
+                self.found[answer] = candidate
+            else:
+                self.reasons[answer.reason] = self.reasons.get(answer.reason, 0) + 1
 
 
 async def _verify(trust: Trust, candidate: Candidate) -> Signature | Refused | Undecided:
@@ -66,16 +60,14 @@ async def _verify(trust: Trust, candidate: Candidate) -> Signature | Refused | U
 _ANOTHER_IMAGE = Refused("not of this image")
 
 
-def wanted_types(signer: Signer, trusts: Sequence[Trust]) -> frozenset[str]:
-    """Predicate types that are enough to look at; empty: any, for each of several keys may attest another."""
-    if len(trusts) > 1:
-        return frozenset()
+def wanted_types(signer: Signer) -> frozenset[str]:
+    """Predicate types that are enough to look at."""
     return frozenset(predicate_uri(each.predicate_type) for each in signer.attestations)
 
 
 async def judge_attestations(signer: Signer, verified: Verified, judge: JudgesStatements) -> Verification:
     """What has been found, against what is wanted."""
-    if verified.silent:
+    if not verified.found:
         return Unsigned(_nothing(verified))
     matches: list[tuple[str, tuple[Attestation, ...]]] = []
     for wanted in signer.attestations:

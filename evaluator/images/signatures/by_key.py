@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from evaluator.images.keyless.outcomes import RefusedError, UnverifiableError
 from evaluator.images.keyless.verifying import Witnesses, check_witnessed_key
 from evaluator.images.signatures.candidates import Candidate
-from evaluator.images.signatures.public_keys import PublicKey, is_digest_signed, is_signed, load_keys
+from evaluator.images.signatures.public_keys import PublicKey, is_digest_signed, is_signed, load_key
 from evaluator.images.signatures.trust import Refused, Undecided
 from evaluator.images.signatures.witnesses import read
 from evaluator.policies.signatures import Signature
@@ -45,6 +45,6 @@ class KeyTrust:
         )
 
 
-def key_trusts(text: str, algorithm: str, witnesses: Witnesses) -> tuple[KeyTrust, ...]:
-    """The keys of a PEM text. Raises NoTrustError."""
-    return tuple(KeyTrust(key, algorithm, witnesses) for key in load_keys(text))
+def key_trust(text: str, algorithm: str, witnesses: Witnesses) -> KeyTrust:
+    """The key of a PEM text. Raises NoTrustError."""
+    return KeyTrust(load_key(text), algorithm, witnesses)

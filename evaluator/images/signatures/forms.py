@@ -74,7 +74,7 @@ class SignatureForm:
 
 
 class AttestationForm:
-    """Attestations: envelopes, and bundles. `types`: the URIs that are wanted; empty: any."""
+    """Attestations: envelopes, and bundles. `types`: the URIs that are wanted."""
 
     suffix = "att"
     what = "attestation"
@@ -106,4 +106,4 @@ class AttestationForm:
         return enveloped_attestation(body, dict(layer.annotations or {}), digest)
 
     def _is_wanted(self, said: str) -> bool:
-        return not said or not self._types or said in self._types
+        return not said or said in self._types

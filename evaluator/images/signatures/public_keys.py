@@ -1,7 +1,8 @@
 """Public keys, and signatures by them. Pure.
 
 Source: sigstore, `pkg/signature.LoadVerifier`: ECDSA in ASN.1, RSA with PKCS #1 v1.5, and
-Ed25519, which knows no other hash. Of several keys in one text, one that verifies is enough.
+Ed25519, which knows no other hash. Of several keys in one text the first counts, as upstream
+(`cryptoutils.UnmarshalPEMToPublicKey`).
 Keys and signatures are taken in their one canonical form only, as Go takes them.
 """
 
@@ -30,7 +31,6 @@ _PEM = re.compile(r"-----BEGIN ((?:RSA )?PUBLIC KEY)-----(.*?)-----END \1-----",
 _CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
 _RSA_BITS = range(2048, 8193)
 """Fewer are forgeable; more cost too much of everybody's time."""
-_MOST_KEYS = 16
 _HASHES: Mapping[str, HashAlgorithm] = {
     "sha224": SHA224(),
     "sha256": SHA256(),
@@ -40,12 +40,12 @@ _HASHES: Mapping[str, HashAlgorithm] = {
 
 
 @lru_cache(maxsize=256)
-def load_keys(text: str) -> tuple[PublicKey, ...]:
-    """The public keys of a PEM text. Raises NoTrustError."""
-    found = tuple(_load(match[1], match[2]) for match in _PEM.finditer(text))
-    if not 0 < len(found) <= _MOST_KEYS:
-        raise NoTrustError(f"expected 1 to {_MOST_KEYS} public keys in PEM, got {len(found)}")
-    return found
+def load_key(text: str) -> PublicKey:
+    """The first public key of a PEM text, as upstream. Raises NoTrustError."""
+    found = _PEM.search(text)
+    if found is None:
+        raise NoTrustError("expected a public key in PEM, got none")
+    return _load(found[1], found[2])
 
 
 def is_signed(key: PublicKey, algorithm: str, signature: bytes, message: bytes) -> bool:

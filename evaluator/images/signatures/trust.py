@@ -1,4 +1,4 @@
-"""What an authority accepts, as a port: one module for each kind (`by_key`), chosen in `trusts`."""
+"""What an authority accepts, as a port: one module for each kind (`by_key`), chosen in `trusting`."""
 
 from dataclasses import dataclass
 from typing import Protocol

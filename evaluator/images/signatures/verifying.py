@@ -2,7 +2,7 @@
 
 What is under the tag that cosign derives from the digest (`tags`) is looked at first; only where
 that is not enough, what refers to the image (`referrers`). Whom an authority trusts is in
-`trusts`, what is made of attestations in `attested`. An answer is kept for a while, and one
+`trusting`, what is made of attestations in `attested`. An answer is kept for a while, and one
 question is asked once, however many ask.
 """
 
@@ -24,7 +24,7 @@ from evaluator.images.signatures.looking import Looking
 from evaluator.images.signatures.referrers import referring
 from evaluator.images.signatures.tags import tagged
 from evaluator.images.signatures.trust import NoTrustError, Refused, Trust, Undecided
-from evaluator.images.signatures.trusts import trusts_of
+from evaluator.images.signatures.trusting import trust_of
 from evaluator.policies.configs import Wanted
 from evaluator.policies.model_authorities import Signer
 from evaluator.policies.references import InvalidReferenceError, Reference, parse_reference
@@ -89,16 +89,16 @@ class Signatures:
         try:
             written = parse_reference(name)
             async with asyncio.timeout(seconds):
-                trusts = await trusts_of(signer, self._roots, _now)
+                trust = await trust_of(signer, self._roots, _now)
                 digest = running or await self._content.resolve(written, keychain)
                 place = _place(signer, written)
                 if not signer.attestations:
                     limit = _SIGNATURE_BYTES
                     looking = Looking(self._content, place, digest, beside, SignatureForm(), limit)
-                    return await _judge(looking, trusts, signer)
-                form, limit = AttestationForm(wanted_types(signer, trusts)), self._settings.attestation_bytes
+                    return await _judge(looking, trust, signer)
+                form, limit = AttestationForm(wanted_types(signer)), self._settings.attestation_bytes
                 looking = Looking(self._content, place, digest, beside, form, limit)
-            return await self._attested(looking, trusts, signer, judge)
+            return await self._attested(looking, trust, signer, judge)
         except NoTrustError as error:
             return Unverified(f"{signer.path}: {error}")
         except InvalidReferenceError as error:
@@ -109,33 +109,32 @@ class Signatures:
             return Unverified(f"{name}: its signatures could not be read within {seconds:g} s")
 
     async def _attested(
-        self, looking: Looking, trusts: Sequence[Trust], signer: Signer, judge: JudgesStatements
+        self, looking: Looking, trust: Trust, signer: Signer, judge: JudgesStatements
     ) -> Verification:
         """The deadline is for what registries are asked; policies have one of their own."""
-        verified = Verified(looking.image, silent=set(range(len(trusts))))
+        verified = Verified(looking.image)
         answer: Verification = Unsigned("")
         for carrier in _carriers(looking, signer):
             async with asyncio.timeout(self._settings.deadline):
-                await verified.add(carrier, trusts)
+                await verified.add(carrier, trust)
             answer = await judge_attestations(signer, verified, judge)
             if not isinstance(answer, Unsigned):
                 return answer
         return verified.undecided or answer
 
 
-async def _judge(looking: Looking, trusts: Sequence[Trust], signer: Signer) -> Verification:
+async def _judge(looking: Looking, trust: Trust, signer: Signer) -> Verification:
     """The signatures of a tag count together, as upstream; what refers is looked at where none does."""
     reasons: Counter[str] = Counter()
     undecided: list[str] = []
     for carrier in _carriers(looking, signer):
         candidates = [each async for each in carrier]
-        for trust in trusts:
-            found = await asyncio.to_thread(_verify_all, trust, candidates)
-            signatures = {each for each in found if isinstance(each, Signature)}
-            if signatures:
-                return Signed(tuple(sorted(signatures, key=Signature.order)))
-            reasons.update(each.reason for each in found if isinstance(each, Refused))
-            undecided += [each.reason for each in found if isinstance(each, Undecided)]
+        found = await asyncio.to_thread(_verify_all, trust, candidates)
+        signatures = {each for each in found if isinstance(each, Signature)}
+        if signatures:
+            return Signed(tuple(sorted(signatures, key=Signature.order)))
+        reasons.update(each.reason for each in found if isinstance(each, Refused))
+        undecided += [each.reason for each in found if isinstance(each, Undecided)]
     if undecided:
         return Unverified(f"a signature of {looking.image}: {clip(undecided[0], 200)}")
     if not reasons:

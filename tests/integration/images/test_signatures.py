@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from evaluator.asking import StatementJudge
 from evaluator.images.credentials import DockerConfig
 from evaluator.images.opening import Images
-from evaluator.images.signatures.public_keys import is_signed, load_keys
+from evaluator.images.signatures.public_keys import is_signed, load_key
 from evaluator.images.signatures.simple_signing import SIGNATURE_ANNOTATION, plain_candidate
 from evaluator.images.signatures.trust import NoTrustError
 from evaluator.policies.model_authorities import Key, KeyRef, Source
@@ -163,7 +163,7 @@ def pem(der: bytes) -> str:
 
 def verifies(der: bytes, signature: bytes, message: bytes) -> bool:
     try:
-        return is_signed(load_keys(pem(der))[0], "sha256", signature, message)
+        return is_signed(load_key(pem(der)), "sha256", signature, message)
     except NoTrustError:
         return False
 

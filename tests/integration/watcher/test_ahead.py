@@ -17,10 +17,11 @@ from pipeline.settings import SourceSettings
 from tests.unit.watcher.workloads import pod
 from watcher.ahead.process import ReaderProcess
 from watcher.ahead.read import ReadAhead
+from watcher.config_maps import ConfigMap
 from watcher.contents import Content, Malformed, read_part
 from watcher.documents import BrokenDocument, Document, Part, Place, Syntax
 from watcher.manifests import find
-from watcher.objects import ConfigMap, PassedOver, Policy, Problem, Resource
+from watcher.objects import PassedOver, Policy, Problem, Resource
 from watcher.reading import EndOfFile, FoundResource, read_files
 
 _DEADLY = """

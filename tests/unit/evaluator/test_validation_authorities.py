@@ -126,7 +126,7 @@ def test_two_authorities_of_one_name_are_valid_as_upstream() -> None:
 def test_a_key_of_one_source_is_valid_and_named_where_it_is_not_verified(key: dict[str, Any]) -> None:
     policy = parse(applied_policy(policy_object(authorities=[{"key": key}])))
     assert isinstance(policy.authorities[0], Key)
-    verified = "data" in key
+    verified = "data" in key  # what a Secret holds comes with the policy, and did not
     assert (policy.unsupported == "") is verified
     assert policy.unsupported.startswith("" if verified else "spec.authorities[0].key.")
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from pipeline.settings import TextSettings
 from watcher.addresses import is_allowed
-from watcher.objects import ConfigMap, Policy
+from watcher.config_maps import ConfigMap
+from watcher.objects import Policy
 from watcher.policy_texts import PolicyTexts
 from watcher.texts import InConfigMap, Remote, Source, Text, Unusable, references, resolved, sources, text_in
 
