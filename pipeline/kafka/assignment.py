@@ -16,7 +16,7 @@ from aiokafka.abc import ConsumerRebalanceListener
 from pipeline.events import Topic
 from pipeline.kafka.broadcast import Broadcast
 from pipeline.kafka.claim import FULL, LOW, Claim
-from pipeline.kafka.consuming import member_options, started
+from pipeline.kafka.consuming import member_options, started, staying
 from pipeline.kafka.deadletters import DeadLetterShare
 from pipeline.kafka.errors import LogAwayError, PartitionLostError, translated
 from pipeline.kafka.topics import topic_name
@@ -54,7 +54,8 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc] # the base ha
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop`; then what is open is committed. Raises LogError, and what `work` raises."""
-        async with started(self._settings, member_options(self._settings, self._group)) as consumer:
+        options = {**member_options(self._settings, self._group), **staying()}
+        async with started(self._settings, options) as consumer:
             self._consumer = consumer
             async with asyncio.TaskGroup() as self._tasks:
                 try:

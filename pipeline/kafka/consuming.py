@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
+from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 from aiokafka.errors import CommitFailedError, IllegalStateError
 
 from pipeline.bus import Delivery, Record
@@ -35,6 +36,9 @@ _FETCH_MS = 50
 records were just taken waits for the silence of the others, with Kafka's default up to half a second."""
 _MAX_POLL_MS = 15 * 60_000
 """A database may be away for longer than Kafka's five minutes."""
+_REBALANCE_MS = 60_000
+"""How long the others wait for a member that is busy but alive, as Kafka's own clients do: one that is thrown
+out comes back, and everybody begins again. A dead one is not waited for: its session ends."""
 _HEARTBEATS = 3
 """In one session timeout, as Kafka advises."""
 
@@ -59,9 +63,17 @@ def member_options(settings: KafkaSettings, group: str) -> dict[str, Any]:
         "group_id": f"{settings.prefix}tocsin-{group}",
         "session_timeout_ms": session,
         "heartbeat_interval_ms": session // (_HEARTBEATS + 1),
-        "rebalance_timeout_ms": session,
+        "rebalance_timeout_ms": max(session, _REBALANCE_MS),
         "max_poll_interval_ms": _MAX_POLL_MS,
     }
+
+
+def staying() -> dict[str, Any]:
+    """For members that know much of their partitions: each keeps what it has when others come or go.
+
+    A class for each, because the client keeps in the class what a member had.
+    """
+    return {"partition_assignment_strategy": [type("Staying", (StickyPartitionAssignor,), {})]}
 
 
 @asynccontextmanager

@@ -22,6 +22,8 @@ from pipeline.settings import KafkaSettings
 
 _OF_SESSION = 0.8
 """Transactions end before others may have the partition."""
+_AT_ONCE = 32
+"""Messages between two turns of the loop, some 5 ms: heartbeats go on meanwhile."""
 _FAILURES = (KafkaError, IllegalOperation, AssertionError)
 """Once a transaction failed the client says that there is none (which is no KafkaError), or asserts it."""
 
@@ -50,10 +52,12 @@ class Transactions:
     async def send(self, messages: Sequence[Message]) -> None:
         """Add messages to the transaction."""
         await self._begin()
-        for message in messages:
+        for number, message in enumerate(messages, start=1):
             name = topic_name(self._settings, message.topic)
             sending = self._producer.send(name, message.value, message.key, headers=list(message.headers))
             self._sent.append(await self._checked(sending))
+            if number % _AT_ONCE == 0:
+                await asyncio.sleep(0)
 
     async def commit(self, position: int | None) -> None:
         """Make all of it visible, with how far the partition has been read."""

@@ -30,7 +30,7 @@ from tests.postgres import Server
 
 EVALUATORS, SINKS = 3, 2
 PARTITIONS = 6
-SESSION = 5.0
+SESSION = 6.0
 """Seconds: less than Kafka's default, which would make of each fault a long wait, and more than a heartbeat
 may be late on a machine that has other work."""
 CLUSTER = "faults"
