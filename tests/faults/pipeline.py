@@ -28,7 +28,8 @@ from tests.faults.manifest_work import Size
 from tests.kafka import broker as kafka_broker
 from tests.services import kafka
 
-FULL = Size(resources=400, rounds=55, calm=200, stormy=200)
+FULL = Size(resources=400, rounds=28, calm=380, stormy=340)
+FAULTS_IN_A_ROUND = 4 / 3
 
 
 async def _run(seed: int, size: Size, faults: int, folder: Path) -> list[str]:
@@ -65,7 +66,7 @@ def main() -> int:
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # the broker is away again and again
     _say(f"seed {seed}")
     size = Size(FULL.resources, options.rounds, FULL.calm, FULL.stormy)
-    faults = max(len(FAULTS), 2 * options.rounds // 3)
+    faults = max(len(FAULTS), int(FAULTS_IN_A_ROUND * options.rounds))
     with tempfile.TemporaryDirectory(prefix="tocsin-faults-") as temporary:
         folder = options.keep or Path(temporary)
         folder.mkdir(exist_ok=True)
