@@ -14,7 +14,7 @@ from pipeline.kafka.topics import topic_name
 from pipeline.kafka.wire import Unreadable, decode
 from pipeline.settings import KafkaSettings
 
-_POLL_MS = 200
+_POLL_MS = 500
 
 
 class Tail:
