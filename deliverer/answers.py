@@ -49,6 +49,25 @@ class Gone:
 Answer = Delivered | Failed | Refused | Gone
 
 
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """What a subscriber allows when it is asked. `rate`: requests a minute; 0 for any number."""
+
+    rate: int = 0
+
+
+def permission_of(status: int, headers: Mapping[str, str], origin: str, now: datetime) -> Permission | Answer:
+    """What the answer to a question for permission says (CloudEvents web hooks, section 4.2)."""
+    answer = answer_of(status, headers, now)
+    if not isinstance(answer, Delivered):
+        return answer
+    allowed = headers.get("WebHook-Allowed-Origin", "").strip()
+    if allowed != "*" and allowed.lower() != origin.lower():
+        return Refused(f"does not allow {origin} to post (WebHook-Allowed-Origin)", status)
+    rate = headers.get("WebHook-Allowed-Rate", "").strip()
+    return Permission(int(rate) if _SECONDS.fullmatch(rate) else 0)
+
+
 def answer_of(status: int, headers: Mapping[str, str], now: datetime) -> Answer:
     """What a status and its headers say. Nothing of the body: it may repeat what was sent."""
     if status // 100 == _SUCCESS:

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -58,9 +59,11 @@ class Surroundings:
 
 
 class Lane:
-    """Runs once; see the module."""
+    """Runs once; see the module. `rate`: requests a minute; 0 for any number."""
 
-    def __init__(self, subscriber: Subscriber, feed: Feed, sends: Sends, around: Surroundings) -> None:
+    def __init__(
+        self, subscriber: Subscriber, feed: Feed, sends: Sends, around: Surroundings, rate: int = 0
+    ) -> None:
         self._subscriber = subscriber
         self._feed = feed
         self._sends = sends
@@ -70,6 +73,7 @@ class Lane:
         self._ready: asyncio.Queue[Waiting | None] = asyncio.Queue()  # at most one of each resource
         self._epoch = 0
         self._pace = Pace(subscriber.patience, subscriber.concurrency)
+        self._pace.allow(rate)
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._flying: set[asyncio.Task[None]] = set()
         self._room = asyncio.Event()
@@ -162,12 +166,10 @@ class Lane:
     async def _may_send(self) -> bool:
         """Wait while the subscriber wants silence; False once everything ends."""
         loop = asyncio.get_running_loop()
-        while (wait := self._pace.silent_until - loop.time()) > 0 and not self._halt.is_set():
-            try:
+        while not self._halt.is_set() and (wait := self._pace.wait(loop.time())) > 0:
+            with suppress(TimeoutError):
                 async with asyncio.timeout(wait):
                     await self._halt.wait()
-            except TimeoutError:
-                continue
         return not self._halt.is_set()
 
     async def _attempt(self, event: Waiting) -> None:

@@ -11,8 +11,22 @@ class Pace:
         self._patience = patience
         self._allowed = allowed
         self._failures = 0
+        self._interval = 0.0
+        self._next = 0.0
         self.silent_until = 0.0
         """By the loop's clock."""
+
+    def allow(self, rate: int) -> None:
+        """So many requests a minute; 0 for any number."""
+        self._interval = 60.0 / rate if rate else 0.0
+
+    def wait(self, now: float) -> float:
+        """Seconds until one request may be sent; where there are none, that one is sent."""
+        begin = max(self.silent_until, self._next)
+        if begin > now:
+            return begin - now
+        self._next = now + self._interval
+        return 0.0
 
     def succeeded(self) -> None:
         """It is there."""

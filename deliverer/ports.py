@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from deliverer.answers import Answer
+from deliverer.answers import Answer, Permission
 from deliverer.requests import Request
 from deliverer.subscriber import Subscriber
 from pipeline.bus import Delivery
@@ -88,6 +88,10 @@ class Sends(Protocol):
 
     async def send(self, request: Request) -> Answer:
         """Its answer, or what was wrong instead."""
+        ...
+
+    async def ask(self) -> Permission | Answer:
+        """Whether the subscriber wants anything of us, or what was wrong instead."""
         ...
 
 

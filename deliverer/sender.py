@@ -6,13 +6,13 @@ message holds the URL's path, a header's value, or anything of an answer's body.
 """
 
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 
 import aiohttp
 
-from deliverer.answers import Answer, Failed, answer_of
+from deliverer.answers import Answer, Failed, Permission, answer_of, permission_of
 from deliverer.requests import Request, headers_of
 from deliverer.subscriber import Subscriber
 from pipeline.errors import UsageError
@@ -56,13 +56,26 @@ class HttpSender:
         """See the port."""
         now = self._now()
         headers = headers_of(request, self._subscriber, int(now.timestamp()))
+        answered = await self._request("POST", headers, request.body)
+        return answer_of(*answered, now) if isinstance(answered, tuple) else answered
+
+    async def ask(self) -> Permission | Answer:
+        """See the port."""
+        origin = self._subscriber.origin
+        headers = {**self._subscriber.headers, "WebHook-Request-Origin": origin}
+        answered = await self._request("OPTIONS", headers, None)
+        return permission_of(*answered, origin, self._now()) if isinstance(answered, tuple) else answered
+
+    async def _request(
+        self, method: str, headers: Mapping[str, str], body: bytes | None
+    ) -> tuple[int, Mapping[str, str]] | Failed:
+        """Status and headers, or why there are none."""
         try:
-            async with self._session.post(
-                self._subscriber.url, data=request.body, headers=headers, allow_redirects=False
+            async with self._session.request(
+                method, self._subscriber.url, data=body, headers=headers, allow_redirects=False
             ) as response:
-                answer = answer_of(response.status, response.headers, now)
                 await _read_some(response)
-                return answer
+                return response.status, response.headers
         except TimeoutError:
             return Failed(f"no answer within {self._subscriber.timeout:g} s")
         except (aiohttp.ClientError, OSError) as error:

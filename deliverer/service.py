@@ -5,6 +5,8 @@ import logging
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, suppress
 
+from deliverer.answers import Failed, Gone, Permission, Refused
+from deliverer.backoff import pause
 from deliverer.lane import Lane, Surroundings
 from deliverer.ports import Feed, Sends, Standing
 from deliverer.subscriber import Subscriber
@@ -40,7 +42,10 @@ class Attendance:
         while not stop.is_set():
             await self._look()
             if self.standing is Standing.ACTIVE:
-                await self._deliver(stop, going)
+                going()  # what a subscriber does is no reason to call the service broken
+                permission = await self._permission(stop)
+                if permission is not None:
+                    await self._deliver(stop, permission.rate)
             else:
                 going()
                 await _wait(stop, self._poll)
@@ -51,11 +56,33 @@ class Attendance:
             _log.warning("subscriber %s is %s", self._subscriber.name, standing)
         self.standing = standing
 
-    async def _deliver(self, stop: asyncio.Event, going: Callable[[], None]) -> None:
+    async def _permission(self, stop: asyncio.Event) -> Permission | None:
+        """Ask where the subscriber wants to be asked; again until it says yes. None where it ends before."""
+        failures = 0
+        while self._subscriber.origin:
+            match await self._sends.ask():
+                case Permission() as permission:
+                    return permission
+                case Gone():
+                    await self._around.standings.gone(self._subscriber, self._around.now())
+                    return None
+                case Failed(reason=reason) | Refused(reason=reason):
+                    failures += 1
+                    wait = pause(self._subscriber.patience, failures, self._around.chance())
+                    said = "subscriber %s: %s; asking again in %.1f s"
+                    _log.warning(said, self._subscriber.name, reason, wait)
+                    await _wait(stop, wait)
+                case _:
+                    return None
+            await self._look()
+            if stop.is_set() or self.standing is not Standing.ACTIVE:
+                return None
+        return Permission()
+
+    async def _deliver(self, stop: asyncio.Event, rate: int) -> None:
         halt = asyncio.Event()
         async with self._open_feed() as feed:
-            going()
-            self._lane = Lane(self._subscriber, feed, self._sends, self._around)
+            self._lane = Lane(self._subscriber, feed, self._sends, self._around, rate)
             async with asyncio.TaskGroup() as group:
                 minding = group.create_task(self._mind(stop, halt), name="mind")
                 try:

@@ -7,8 +7,8 @@ import asyncio
 import json
 import signal
 import sqlite3
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,12 @@ from typing import Any
 import pytest
 import yaml
 
+from pipeline.kafka.producing import Producer
+from pipeline.settings import KafkaSettings
 from tests.e2e.command import NOT_PRIVILEGED, Ran, pod, policy, tocsin, write
 from tests.e2e.running import Running, running
 from tests.fakes.subscriber import eventually, serving
+from tests.verdicts import history
 
 DB = "sqlite:///audit.db"
 RETRY = {"first": "10ms", "most": "50ms", "maxAge": "60s"}
@@ -72,6 +75,35 @@ def decided(folder: Path) -> dict[str, list[str]]:
             event = json.loads(text)
             found.setdefault(event["subject"], []).append(event["id"])
     return found
+
+
+async def test_a_run_that_is_killed_again_and_again_delivers_everything_in_order(folder: Path) -> None:
+    """Each time in the middle of a round of changes; the second subscriber fails half of the time."""
+    arguments = _embedded(folder)
+    async with serving() as good, serving(lambda _, before: 200 if before else 500) as bad:
+        subscribers(
+            folder,
+            {"name": "good", "url": good.url, "concurrency": 2},
+            {"name": "bad", "url": bad.url, "mode": "binary", "concurrency": 2},
+        )
+        for round_ in range(5):
+            changes(folder, round_)
+            before = len({got.event_id for got in good.accepted})
+            with running(folder, *arguments) as service:
+                await good.until_accepted(before + 1 + round_)
+                await stop(service, signal.SIGKILL)
+        with running(folder, *arguments) as service:
+            await in_thread(lambda: service.err.expect("read 12 resources"))
+            await eventually(lambda: good.firsts() == bad.firsts() == decided(folder))
+            assert await stop(service) == 0
+        assert good.firsts() == bad.firsts() == decided(folder)
+    assert decided(folder).keys() == {f"default/Pod/pod-{each}" for each in range(12)}
+    assert sum(map(len, decided(folder).values())) > 12
+    ran = await command(folder, "subscribers", "list", "--db", DB, "-o", "json")
+    assert [(each["name"], each["standing"], each["undelivered"]) for each in ran.report["subscribers"]] == [
+        ("bad", "active", 0),
+        ("good", "active", 0),
+    ]
 
 
 async def test_a_run_is_replayed_paused_and_resumed_by_commands(folder: Path) -> None:
@@ -187,3 +219,59 @@ async def test_secrets_are_in_no_log(folder: Path) -> None:
         assert '"event_id"' in text
         for secret in ("s3cret", "MfKQ9r8", good.got[0].headers["webhook-signature"]):
             assert secret not in text
+
+
+@contextmanager
+def services(folder: Path, number: int, *arguments: str) -> Iterator[list[Running]]:
+    with ExitStack() as stack:
+        yield [stack.enter_context(running(folder, *arguments)) for _ in range(number)]
+
+
+@pytest.mark.xdist_group("kafka")
+async def test_services_on_kafka_that_are_killed_lose_nothing_and_share_the_work(
+    folder: Path, kafka_settings: KafkaSettings
+) -> None:
+    lines = {
+        "kafka_bootstrap": kafka_settings.bootstrap,
+        "kafka_prefix": kafka_settings.prefix,
+        "kafka_partitions": 4,
+        "kafka_session_timeout": 2.0,
+        "backoff_first": 0.1,
+        "subscriber_poll": 0.1,
+        "db": DB,
+    }
+    text = "".join(f"{name} = {json.dumps(value)}\n" for name, value in lines.items())
+    (folder / "tocsin.toml").write_text(text)
+    assert (await command(folder, "topics", "create")).code == 0
+    records = history(25, 16)
+    deliver = ("deliver", "--subscribers", "subscribers.yaml")
+    async with serving() as good, serving(lambda _, before: 200 if before else 503) as bad:
+        subscribers(
+            folder,
+            {"name": "good", "url": good.url, "start": "beginning"},
+            {"name": "bad", "url": bad.url, "start": "beginning", "concurrency": 3},
+        )
+        async with Producer.started(kafka_settings) as producer:
+            for round_ in range(4):
+                with services(folder, 2, *deliver) as (first, second):
+                    await producer.publish(records[100 * round_ : 100 * (round_ + 1)])
+                    await good.until_accepted(100 * round_ + 40)
+                    await stop(first, signal.SIGKILL)
+                    await good.until_accepted(100 * round_ + 60)
+                    await stop(second, signal.SIGKILL)
+        with running(folder, *deliver) as service:
+            await good.until_accepted(400)
+            await bad.until_accepted(400)
+            ran = await command(
+                folder, "subscribers", "replay", "good", "--from", "1h", "--kafka", kafka_settings.bootstrap
+            )
+            assert (ran.code, ran.err) == (0, "good gets again what it takes of 400 events\n")
+            before = len(good.accepted)
+            await good.until(lambda me: len(me.accepted) >= before + 400)
+            assert await stop(service) == 0
+    wanted: dict[str, list[str]] = {}
+    for record in records:
+        assert record.event is not None
+        wanted.setdefault(record.event.subject, []).append(record.event.id)
+    assert good.firsts() == wanted
+    assert bad.firsts() == wanted

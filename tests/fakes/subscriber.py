@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import msgspec
 from aiohttp import web
 
-PATIENCE = 30.0
+PATIENCE = 150.0
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,8 @@ class Subscriber:
 
     url: str = ""
     behaviour: Behaviour = lambda _got, _before: 204
+    permission: "Callable[[Mapping[str, str]], web.Response] | None" = None
+    """What to answer to OPTIONS."""
     got: list[Got] = field(default_factory=list)
     accepted: list[Got] = field(default_factory=list)
     at_once: int = 0
@@ -56,6 +58,8 @@ class Subscriber:
         return found
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
+        if request.method == "OPTIONS" and self.permission is not None:
+            return self.permission(request.headers)
         body = await request.read()
         got = _read(request.headers, body)
         before = sum(each.event_id == got.event_id for each in self.got)
