@@ -137,8 +137,8 @@ async def _measure(folder: Path, broker: Broker) -> AsyncIterator[str]:
     yield ""
     yield f"{when}; {machine}; {getloadavg()[0]:.1f} processes wanted a core when this began. One"
     yield f"`tocsin deliver`, which uses one core; {EVENTS:,} verdicts of {RESOURCES} resources on one"
-    yield f"broker, {PARTITIONS} partitions; subscribers on the same machine that answer 204 at once, 8 at once"
-    yield "to each."
+    yield f"broker, {PARTITIONS} partitions; subscribers on the same machine that answer 204 at once; up to 8"
+    yield "requests at once to each."
     yield ""
     columns = ["subscribers", "mode", "taken", "requests", "requests/s", "events of the log/s"]
     columns += ["CPU ms a request", "cores busy", "MiB"]

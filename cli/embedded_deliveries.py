@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppres
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from cli.delivering import lanes, register, subscribers_of
+from cli.delivering import lanes, register
 from cli.render.text import counted
 from cli.telemetry import Telemetry
 from cli.wire import now
@@ -59,8 +59,3 @@ class EmbeddedDeliveries:
             with suppress(TimeoutError):
                 async with asyncio.timeout(_PRUNE_EVERY):
                     await stop.wait()
-
-
-def embedded_deliveries(settings: Settings, telemetry: Telemetry) -> EmbeddedDeliveries:
-    """Raises UsageError for a file of subscribers that is wrong."""
-    return EmbeddedDeliveries(settings, telemetry, subscribers_of(settings))

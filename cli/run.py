@@ -2,12 +2,14 @@
 
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 
 from cli.cluster import as_only_one, follow_cluster, for_cluster
-from cli.embedded_deliveries import embedded_deliveries
+from cli.delivering import subscribers_of
+from cli.embedded_deliveries import EmbeddedDeliveries
 from cli.event_stream import TOPICS as STREAMED
 from cli.event_stream import EventStream
 from cli.render.text import counted
@@ -16,6 +18,7 @@ from cli.ring import Ring
 from cli.talk import say
 from cli.telemetry import Telemetry, telling
 from cli.wire import Earlier, Embedded, known_to, now, policy_paths, store_for
+from deliverer.subscriber import Subscriber
 from pipeline.bus import Publisher
 from pipeline.errors import ExitCode, UsageError
 from pipeline.events import Topic
@@ -52,13 +55,16 @@ async def run_pipeline(
         namespace=namespace, cluster=cluster, db=db, engine=engine, subscribers=subscribers
     )
     settings, policies = followed(options, settings, namespace)
+    everybody = subscribers_of(settings) if settings.subscribers else ()
     stop = asyncio.Event()
     async with telling(settings, "run", LogFormat.TEXT) as telemetry:
         with stop_on_signals(stop):
             if options.manifests:
-                await _run(options.manifests, policies, settings, stop, telemetry)
+                await _run(options.manifests, policies, settings, stop, telemetry, everybody)
             else:
-                await as_only_one(settings, lambda: _run((), policies, settings, stop, telemetry), stop)
+                await as_only_one(
+                    settings, lambda: _run((), policies, settings, stop, telemetry, everybody), stop
+                )
     return ExitCode.OK
 
 
@@ -83,9 +89,10 @@ async def _run(
     settings: Settings,
     stop: asyncio.Event,
     telemetry: Telemetry,
+    everybody: Sequence[Subscriber],
 ) -> None:
     telemetry.health.waits_for(LISTED, "nothing was listed yet")
-    deliveries = embedded_deliveries(settings, telemetry) if settings.subscribers else None
+    deliveries = EmbeddedDeliveries(settings, telemetry, everybody) if everybody else None
     async with AsyncExitStack() as stack:
         store = await store_for(settings, stack, deliveries.wake if deliveries else None)
         if deliveries:  # known before anything is published, so that they miss nothing

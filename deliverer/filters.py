@@ -10,7 +10,7 @@ from pipeline.events import VERDICT_TYPES, Change, Mode
 
 ATTRIBUTES = (
     *("type", "source", "subject", "id", "time", "partitionkey"),
-    *("cluster", "namespace", "kind", "policy", "mode", "change"),
+    *("cluster", "namespace", "kind", "policy", "mode", "change", "waiver"),
     *("traceparent", "tracestate", "observedtime"),
 )
 """What a verdict's event may have."""

@@ -201,10 +201,15 @@ class Lane:
                 await self._give_up(event, answer.reason, answer.status, now)
             case answers.Failed():
                 self._pace.failed(now, answer.after, self._around.chance())
-                if is_over(self._subscriber.patience, event.attempts, now - event.first_tried):
+                if self._is_over(event, now):
                     await self._give_up(event, answer.reason, answer.status, now)
                 else:
                     self._later(event)
+
+    def _is_over(self, event: Waiting, now: float) -> bool:
+        """Also where everything else gets through and would have to wait for this one: see `Limits.span`."""
+        over = is_over(self._subscriber.patience, event.attempts, now - event.first_tried)
+        return over or self._window.span >= self._around.limits.span
 
     async def _give_up(self, event: Waiting, reason: str, status: int, now: float) -> None:
         over = self._around.now()

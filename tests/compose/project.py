@@ -38,7 +38,10 @@ class Project:
 
 
 def load(environment: Mapping[str, str] | None = None, file: Path = FILE) -> Project:
-    """Read the file with `${NAME}` and `${NAME:-default}` from this environment."""
+    """Read the file with `${NAME}` and `${NAME:-default}` from this environment.
+
+    Services of profiles that COMPOSE_PROFILES does not name are left out.
+    """
     given = environment or {}
 
     def value(found: re.Match[str]) -> str:
@@ -49,4 +52,10 @@ def load(environment: Mapping[str, str] | None = None, file: Path = FILE) -> Pro
         for line in file.read_text(encoding="utf-8").splitlines()
     )
     document = yaml.safe_load(text)
-    return Project(document["services"], document)
+    profiles = set(given.get("COMPOSE_PROFILES", "").split(","))
+    services = {
+        name: service
+        for name, service in document["services"].items()
+        if not (wanted := service.get("profiles")) or profiles & set(wanted)
+    }
+    return Project(services, document)

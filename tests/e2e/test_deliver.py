@@ -62,9 +62,11 @@ def folder(tmp_path: Path) -> Path:
 
 
 def changes(folder: Path, round_: int, number: int = 12) -> None:
-    """Every Pod becomes good or bad in turn: a verdict each time."""
+    """Every Pod is wrong, each time in another way: a verdict of each, however many rounds were missed."""
     for each in range(number):
-        write(folder / "deploy" / f"{each}.yaml", pod(f"pod-{each}", privileged=(each + round_) % 2 == 0))
+        body = pod(f"pod-{each}", privileged=True)
+        body["spec"]["containers"][0]["name"] = f"web-{round_}"
+        write(folder / "deploy" / f"{each}.yaml", body)
 
 
 def decided(folder: Path) -> dict[str, list[str]]:
@@ -262,11 +264,11 @@ async def test_services_on_kafka_that_are_killed_lose_nothing_and_share_the_work
         with running(folder, *deliver) as service:
             await good.until_accepted(400)
             await bad.until_accepted(400)
+            before = len(good.accepted)
             ran = await command(
                 folder, "subscribers", "replay", "good", "--from", "1h", "--kafka", kafka_settings.bootstrap
             )
             assert (ran.code, ran.err) == (0, "good gets again what it takes of 400 events\n")
-            before = len(good.accepted)
             await good.until(lambda me: len(me.accepted) >= before + 400)
             assert await stop(service) == 0
     wanted: dict[str, list[str]] = {}

@@ -79,6 +79,15 @@ async def test_the_guide_shows_what_arrives(tmp_path: Path) -> None:
         )
 
 
+def test_the_readme_shows_a_part_of_it() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"```http\n(.*?)```", readme, re.DOTALL)
+    received = dict(_RECEIVED.findall(GUIDE.read_text(encoding="utf-8")))["binary"]
+    assert {line.strip() for line in shown.splitlines()} - {"..."} <= {
+        line.strip() for line in received.splitlines()
+    }
+
+
 def test_the_file_of_the_guide_is_right(tmp_path: Path) -> None:
     (text,) = _YAML.findall(GUIDE.read_text(encoding="utf-8"))
     file = tmp_path / "subscribers.yaml"

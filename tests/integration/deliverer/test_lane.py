@@ -171,6 +171,19 @@ async def test_an_event_that_fails_holds_up_its_resource_only() -> None:
     assert "shop/Pod/pod-3" not in server.firsts()
 
 
+async def test_an_event_that_fails_for_ever_holds_up_the_others_for_a_while_only() -> None:
+    records = history(50, 20)
+    log, seen = Log(records), Seen()
+    limits = Limits(events=100, size=2**20, span=200)
+    async with (
+        serving(lambda got, _: 500 if got.event_id == "pod-3-0" else 200) as server,
+        delivering(to(server.url), log, seen, limits),
+    ):
+        await server.until_accepted(len(records) - 1)
+    assert [each.event.id for each in seen.kept] == ["pod-3-0"]
+    assert log.committed == len(records)
+
+
 @pytest.mark.parametrize("as_date", [False, True])
 async def test_retry_after_is_honoured_for_the_whole_subscriber(as_date: bool) -> None:
     times: list[float] = []

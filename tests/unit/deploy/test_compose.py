@@ -15,9 +15,9 @@ from pipeline.settings import Settings
 from tests.compose.project import load
 from tests.services import compose_schema
 
-PROJECT = load()
+PROJECT = load({"COMPOSE_PROFILES": "deliver"})
 JOBS = {"migrate", "topics"}
-OURS = {*JOBS, "watch", "evaluate", "sink"}
+OURS = {*JOBS, "watch", "evaluate", "sink", "deliver"}
 PINNED = re.compile(r":[0-9]+\.[0-9]+(\.[0-9]+)?(-[a-z]+)?$")
 NAMES = sorted(PROJECT.services)
 
