@@ -5,7 +5,6 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from functools import partial
 
 from cli.cluster import as_only_one, follow_cluster, for_cluster
 from cli.delivering import subscribers_of
