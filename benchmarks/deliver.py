@@ -29,7 +29,7 @@ from tests.kafka.broker import Broker, running
 from tests.services import kafka
 from tests.verdicts import verdict
 
-EVENTS = 10_000
+EVENTS = 5_000
 RESOURCES = 500
 BATCH = 500
 PARTITIONS = 12
