@@ -52,6 +52,7 @@ schemas: $(READY) ## write what is generated under docs/reference but the engine
 	$(BIN)/python -m pipeline.asyncapi docs/reference/asyncapi.json
 	$(BIN)/python -m cli.report.schema docs/reference/schemas
 	$(BIN)/python -m deliverer.file docs/reference/schemas/subscribers.v1.json
+	$(BIN)/python -m deliverer.validation_changed docs/reference/schemas
 	$(BIN)/python -m evaluator.lint.reference docs/reference/lint.md
 	$(BIN)/python -m pipeline.telemetry.reference docs/reference/metrics.md
 	$(BIN)/python -m cli.reference docs/reference/cli.md

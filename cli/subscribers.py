@@ -17,6 +17,7 @@ from cli.since import parse_time
 from deliverer.answers import Delivered, Failed, Gone, Refused
 from deliverer.requests import request_of
 from deliverer.sender import HttpSender
+from deliverer.sending import send_all
 from pipeline.codec import to_json
 from pipeline.errors import ExitCode, UsageError, clip
 from pipeline.kafka import subscription
@@ -35,6 +36,7 @@ _UNDELIVERED = (
     Column("GIVEN UP"),
     Column("REASON", wraps=True),
 )
+_UNSAYABLE = Refused("its form cannot say this event", 0)
 _PAGE = 500
 _LET_GO = 120
 """Looks at whether services have let go of a subscriber: for a minute, with the settings' defaults."""
@@ -177,7 +179,8 @@ async def retry(name: str | None, ids: Sequence[str], *, subscribers: str | None
         for each in [known[name]] if name is not None else known.values():
             async with HttpSender.open(each, lambda: datetime.now(UTC)) as sender:
                 async for letter in _all(store, each.name, ids):
-                    match await sender.send(request_of(letter.event, each)):
+                    request = request_of(letter.event, each)
+                    match await send_all(sender, request) if request else _UNSAYABLE:
                         case Delivered():
                             await store.forget([letter])
                             arrived += 1

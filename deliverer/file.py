@@ -29,7 +29,7 @@ from pydantic.alias_generators import to_camel
 from deliverer import filters
 from deliverer.places import Places, read_yaml
 from deliverer.signing import parse_secret
-from deliverer.subscriber import ContentMode, Patience, Start, Subscriber, Takes
+from deliverer.subscriber import ContentMode, Form, Patience, Start, Subscriber, Takes
 from pipeline.errors import UsageError, clip
 
 TITLE = "subscribers.v1"
@@ -163,6 +163,10 @@ class Entry(_Model):
         "structured",
         description="CloudEvents content mode: attributes in headers, or everything in the body.",
     )
+    form: Literal["tocsin", "validation-changed"] = Field(
+        "tocsin",
+        description="Which event: Tocsin's own, or dev.chainguard.policy.validation.changed.v1 in its place.",
+    )
     start: Literal["now", "beginning"] = Field(
         "now", description="Where a subscriber that is new begins: with what comes, or with all that is kept."
     )
@@ -204,6 +208,7 @@ class Entry(_Model):
             url=self.url,
             takes=filters.every(each.takes() for each in self.filters),
             mode=ContentMode(self.mode),
+            form=Form(self.form),
             start=Start(self.start),
             headers=headers,
             secrets=tuple(parse_secret(text) for text in (self.signature.secrets if self.signature else ())),

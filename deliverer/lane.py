@@ -20,6 +20,7 @@ from deliverer.pace import Pace
 from deliverer.ports import Feed, Keeps, Observer, Sends, Standings, Undelivered
 from deliverer.queues import Queues, Waiting, resource_of
 from deliverer.requests import request_of
+from deliverer.sending import send_all
 from deliverer.subscriber import Subscriber, attributes_of
 from deliverer.window import Window
 from pipeline.bus import Delivery
@@ -140,8 +141,11 @@ class Lane:
             if not self._subscriber.takes(attributes_of(event)):
                 passed_over += 1
                 continue
-            self._window.read(record.partition, record.offset)
             request = request_of(event, self._subscriber)
+            if request is None:
+                passed_over += 1
+                continue
+            self._window.read(record.partition, record.offset)
             resource = resource_of(record.key)
             waiting = Waiting(record.partition, record.offset, resource, event, request, self._epoch)
             if self._queues.put(waiting):
@@ -177,7 +181,7 @@ class Lane:
         began = loop.time()
         event.first_tried = event.first_tried or began
         event.attempts += 1
-        answer = await self._sends.send(event.request)
+        answer = await send_all(self._sends, event.request)
         ended = loop.time()
         self._around.observer.answered(self._subscriber.name, event.event, answer, ended - began)
         try:

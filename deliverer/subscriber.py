@@ -15,6 +15,14 @@ class ContentMode(StrEnum):
     STRUCTURED = "structured"
 
 
+class Form(StrEnum):
+    """Which event a verdict is sent as."""
+
+    TOCSIN = "tocsin"
+    VALIDATION_CHANGED = "validation-changed"
+    """See `deliverer.validation_changed`."""
+
+
 class Start(StrEnum):
     """Where a subscriber begins that was never heard of."""
 
@@ -46,6 +54,7 @@ class Subscriber:
     url: str = field(repr=False)
     takes: Takes = field(repr=False)
     mode: ContentMode = ContentMode.STRUCTURED
+    form: Form = Form.TOCSIN
     start: Start = Start.NOW
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     secrets: tuple[bytes, ...] = field(default=(), repr=False)

@@ -15,12 +15,12 @@ from typing import Any
 import msgspec
 
 from pipeline.attributes import EXTENSIONS, KEYS, SUBJECTS, TOPIC_OF, Attribute
-from pipeline.events import DATA_TYPES, EventType, Topic
+from pipeline.events import DATA_TYPES, VERDICT_TYPES, EventType, Topic
 from pipeline.version import __version__
 
 Document = dict[str, Any]
 
-DELIVERED: tuple[EventType, ...] = tuple(type_ for type_ in EventType if TOPIC_OF[type_] is Topic.VERDICTS)
+DELIVERED: tuple[EventType, ...] = tuple(VERDICT_TYPES.values())
 """What HTTP subscribers get."""
 
 _SCHEMAS = "#/components/schemas/"
