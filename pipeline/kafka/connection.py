@@ -4,6 +4,7 @@ import ssl
 from typing import Any
 
 from pipeline.errors import UsageError
+from pipeline.kafka.client_log import relay
 from pipeline.settings import KafkaSettings
 from pipeline.settings_types import KafkaSecurity
 
@@ -15,6 +16,7 @@ _METADATA_AGE_MS = 30_000
 
 def client_options(settings: KafkaSettings) -> dict[str, Any]:
     """Keyword arguments of aiokafka's clients. Raises UsageError for files that cannot be read."""
+    relay()
     options: dict[str, Any] = {
         "bootstrap_servers": [part.strip() for part in settings.bootstrap.split(",") if part.strip()],
         "client_id": "tocsin",

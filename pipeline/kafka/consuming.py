@@ -17,6 +17,7 @@ from pipeline.kafka.connection import client_options
 from pipeline.kafka.deadletters import DeadLetterShare
 from pipeline.kafka.ending import ended
 from pipeline.kafka.errors import translated
+from pipeline.kafka.refusal import connected
 from pipeline.kafka.topics import topic_name
 from pipeline.kafka.wire import Message, Unreadable, dead_letter, decode
 from pipeline.settings import KafkaSettings
@@ -84,8 +85,7 @@ async def started(
     """A consumer that is connected; without a group it has every partition of the topics. Raises LogError."""
     consumer = AIOKafkaConsumer(*(topic_name(settings, topic) for topic in topics), **options)
     try:
-        with translated(settings.bootstrap):
-            await consumer.start()
+        await connected(settings, consumer.start())
         await asyncio.sleep(0)  # stopped before its tasks began, the client lets their cancellation out
         yield consumer
     finally:

@@ -52,8 +52,7 @@ def translated(bootstrap: str) -> Iterator[None]:
     except _DENIED as error:
         raise LogError(f"kafka {bootstrap}: access denied: {reason(error)}") from error
     except KafkaConnectionError as error:
-        told = "cannot be reached; is the address right, and are TLS and password as the broker wants them?"
-        raise LogAwayError(f"kafka {bootstrap}: {told}") from error
+        raise LogAwayError(f"kafka {bootstrap}: cannot be reached: {reason(error)}") from error
     except (KafkaError, OSError) as error:
         raise LogAwayError(f"kafka {bootstrap}: {reason(error)}") from error
 

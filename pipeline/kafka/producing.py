@@ -20,6 +20,7 @@ from pipeline.kafka.connection import client_options
 from pipeline.kafka.ending import ended
 from pipeline.kafka.errors import translated
 from pipeline.kafka.partitions import partitioner
+from pipeline.kafka.refusal import connected
 from pipeline.kafka.topics import topic_name
 from pipeline.kafka.wire import Message, encode, too_large
 from pipeline.settings import KafkaSettings
@@ -88,8 +89,7 @@ class Producer:
         """Connect. Raises LogError."""
         producer = cls(settings)
         try:
-            with translated(settings.bootstrap):
-                await producer._producer.start()
+            await connected(settings, producer._producer.start())
             yield producer
         finally:
             await ended(producer._producer.stop(), patience=None)

@@ -18,6 +18,7 @@ from pipeline.events import Topic
 from pipeline.kafka.connection import client_options
 from pipeline.kafka.ending import ended
 from pipeline.kafka.errors import LogAwayError, LogError, translated
+from pipeline.kafka.refusal import connected
 from pipeline.settings import KafkaSettings
 
 _MOST_REPLICAS = 3
@@ -82,8 +83,7 @@ async def admin(settings: KafkaSettings) -> AsyncIterator[AIOKafkaAdminClient]:
     """A client for administration. Raises LogError."""
     client = AIOKafkaAdminClient(**client_options(settings))
     try:
-        with translated(settings.bootstrap):
-            await client.start()
+        await connected(settings, client.start())
         yield client
     finally:
         await ended(client.close())

@@ -14,8 +14,9 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import IllegalOperation, KafkaError
 
 from pipeline.kafka.ending import ended
-from pipeline.kafka.errors import PartitionLostError, reason, translated
+from pipeline.kafka.errors import PartitionLostError, reason
 from pipeline.kafka.producing import producer_options
+from pipeline.kafka.refusal import connected
 from pipeline.kafka.topics import topic_name
 from pipeline.kafka.wire import Message
 from pipeline.settings import KafkaSettings
@@ -46,8 +47,7 @@ class Transactions:
 
     async def start(self) -> None:
         """Fence whoever had the partition before; his transaction is over after this. Raises LogError."""
-        with translated(self._settings.bootstrap):
-            await self._producer.start()
+        await connected(self._settings, self._producer.start())
 
     async def send(self, messages: Sequence[Message]) -> None:
         """Add messages to the transaction."""

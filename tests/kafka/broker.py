@@ -1,8 +1,8 @@
 """One Kafka broker (KRaft, its own controller), started by a test in a folder of its own.
 
-Two listeners for clients: one in plain text, and one with TLS and a password. It
-creates no topic by itself. What a test of several brokers would show (replication,
-a leader that moves) is not to be had here.
+Three listeners for clients: in plain text, with TLS and a password, and with TLS and a
+certificate of the client's. It creates no topic by itself. What a test of several brokers
+would show (replication, a leader that moves) is not to be had here.
 """
 
 import base64
@@ -27,9 +27,10 @@ _PROPERTIES = """\
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
-listeners=PLAIN://127.0.0.1:{port},SECURE://127.0.0.1:{secure},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAIN://127.0.0.1:{port},SECURE://127.0.0.1:{secure}
-listener.security.protocol.map=PLAIN:PLAINTEXT,SECURE:SASL_SSL,CONTROLLER:PLAINTEXT
+listeners=PLAIN://127.0.0.1:{port},SECURE://127.0.0.1:{secure},MUTUAL://127.0.0.1:{mutual},\
+CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAIN://127.0.0.1:{port},SECURE://127.0.0.1:{secure},MUTUAL://127.0.0.1:{mutual}
+listener.security.protocol.map=PLAIN:PLAINTEXT,SECURE:SASL_SSL,MUTUAL:SSL,CONTROLLER:PLAINTEXT
 inter.broker.listener.name=PLAIN
 controller.listener.names=CONTROLLER
 listener.name.secure.sasl.enabled.mechanisms=PLAIN
@@ -37,6 +38,11 @@ listener.name.secure.plain.sasl.jaas.config=org.apache.kafka.common.security.pla
 required user_{user}="{password}";
 listener.name.secure.ssl.keystore.type=PEM
 listener.name.secure.ssl.keystore.location={folder}/server.pem
+listener.name.mutual.ssl.keystore.type=PEM
+listener.name.mutual.ssl.keystore.location={folder}/server.pem
+listener.name.mutual.ssl.truststore.type=PEM
+listener.name.mutual.ssl.truststore.location={folder}/ca.pem
+listener.name.mutual.ssl.client.auth=required
 log.dirs={folder}/data
 auto.create.topics.enable=false
 offsets.topic.replication.factor=1
@@ -57,6 +63,7 @@ class Broker:
     folder: Path
     port: int
     secure_port: int
+    mutual_port: int
     controller_port: int
     process: "subprocess.Popen[bytes] | None" = None
 
@@ -69,16 +76,26 @@ class Broker:
         return f"127.0.0.1:{self.secure_port}"
 
     @property
+    def mutual_bootstrap(self) -> str:
+        return f"127.0.0.1:{self.mutual_port}"
+
+    @property
     def ca_file(self) -> Path:
         return self.folder / "ca.pem"
 
+    @property
+    def certificate_file(self) -> Path:
+        """With its key: the broker's own, which it takes from clients, too."""
+        return self.folder / "server.pem"
+
     def format(self) -> None:
         """Write the configuration and an empty log."""
-        write_certificates(self.ca_file, self.folder / "server.pem")
+        write_certificates(self.ca_file, self.certificate_file)
         properties = _PROPERTIES.format(
             folder=self.folder,
             port=self.port,
             secure=self.secure_port,
+            mutual=self.mutual_port,
             controller=self.controller_port,
             user=USER,
             password=PASSWORD,
@@ -132,7 +149,7 @@ class Broker:
 @contextmanager
 def running(jars: Path, folder: Path) -> Iterator[Broker]:
     """A broker for as long as the block runs."""
-    broker = Broker(jars, folder, free_port(), free_port(), free_port())
+    broker = Broker(jars, folder, *(free_port() for _ in range(4)))
     try:
         broker.format()
         broker.start()
