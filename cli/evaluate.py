@@ -30,6 +30,7 @@ async def evaluate(*, kafka: str | None, engine: EngineChoice | None) -> ExitCod
             rego = telemetry.rego(engines)
             service = PartitionedEvaluator(settings.evaluator, log, rego, now, images, watched)
             telemetry.measure_evaluator(engines, service.memo, service.library.loaded)
+            telemetry.lag(GROUP, lambda: service.lag)
             await service.run(stop, going)
 
         return await serve("evaluate", f"evaluating what is on {log.bootstrap}", work, settings)

@@ -48,6 +48,12 @@ class PartitionedEvaluator:
         self.library = Library(rego, settings)
         self._clock = clock
         self._images = images
+        self._assignment: Assignment | None = None
+
+    @property
+    def lag(self) -> dict[tuple[Topic, int], int]:
+        """How far it is behind, by partition."""
+        return self._assignment.lag if self._assignment else {}
 
     async def run(self, stop: asyncio.Event, going: Callable[[], None]) -> None:
         """Until `stop`. `going` is called when Kafka is there. Raises groups of LogErrors."""
@@ -56,7 +62,8 @@ class PartitionedEvaluator:
         policies = Broadcast(self._kafka, Topic.POLICIES)
         async with asyncio.TaskGroup() as group:
             following = group.create_task(policies.follow(), name="policies")
-            await Assignment(self._kafka, GROUP, policies, self._work).run(stop)
+            self._assignment = Assignment(self._kafka, GROUP, policies, self._work)
+            await self._assignment.run(stop)
             following.cancel()
 
     async def _work(self, claim: Claim) -> None:

@@ -49,14 +49,26 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc] # the base ha
         self._claims: dict[int, Claim] = {}
         self._held: set[int] = set()
         self._ending = False
+        self._started = False
         self._consumer: AIOKafkaConsumer
         self._tasks: asyncio.TaskGroup
+
+    @property
+    def lag(self) -> dict[tuple[Topic, int], int]:
+        """How many offsets there are behind what was taken, of partitions that were fetched from."""
+        places = self._consumer.assignment() if self._started else ()
+        return {
+            (Topic.RESOURCES, place.partition): max(end - claim.taken, 0)
+            for place in places
+            if (claim := self._claims.get(place.partition)) is not None
+            and (end := self._consumer.last_stable_offset(place)) is not None
+        }
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop`; then what is open is committed. Raises LogError, and what `work` raises."""
         options = {**member_options(self._settings, self._group), **staying()}
         async with started(self._settings, options) as consumer:
-            self._consumer = consumer
+            self._consumer, self._started = consumer, True
             async with asyncio.TaskGroup() as self._tasks:
                 try:
                     consumer.subscribe([self._name], listener=self)

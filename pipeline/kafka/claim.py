@@ -122,6 +122,11 @@ class Claim:
         self._changed.set()
 
     @property
+    def taken(self) -> int:
+        """Where what was handed out ends, or began."""
+        return self._handed
+
+    @property
     def backlog(self) -> int:
         """Records waiting here."""
         return len(self._waiting)

@@ -25,7 +25,7 @@ from pipeline.settings import KafkaSettings
 
 _PATIENCE_MS = 5_000
 _TAKEN = ("ssl_context", "security_protocol", "sasl_mechanism", "sasl_plain_username", "sasl_plain_password")
-_OF_OURS = ("CERTIFICATE_REQUIRED", "BAD_CERTIFICATE", "UNKNOWN_CA", "ACCESS_DENIED", "CERTIFICATE_EXPIRED")
+_OF_OURS = ("CERTIFICATE", "UNKNOWN_CA", "ACCESS_DENIED")
 """Alerts by which a broker refuses the certificate of a client, or that it has none."""
 
 
@@ -75,7 +75,7 @@ def _refusal(settings: KafkaSettings, error: BaseException) -> str:
         case SaslAuthenticationFailed() | AuthenticationFailedError():
             return f"user or password refused: {told}; are kafka_user and kafka_password right?"
         case UnsupportedSaslMechanismError():
-            return f"{told}; kafka_mechanism is {settings.mechanism.value}"
+            return f"it takes no password by {settings.mechanism.value}; is kafka_mechanism right?"
         case IllegalSaslStateError():
             return f"no password is wanted on this port; kafka_security is {settings.security.value}"
         case ssl.SSLCertVerificationError(verify_message=why):
