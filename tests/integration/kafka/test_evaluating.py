@@ -1,14 +1,17 @@
-"""The evaluator on Kafka: takeovers, fencing, policies of several clusters, what cannot be read.
+"""The evaluator on Kafka: takeovers, rebalances, fencing, policies of several clusters, what cannot be read.
 
 Processes that are killed: tests/e2e/test_services.py. Long series of faults: tests/faults.
 """
 
 import asyncio
+import logging
 import signal
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -33,6 +36,7 @@ from pipeline.kafka import topics
 from pipeline.kafka.bus import KafkaBus
 from pipeline.kafka.consuming import member_options, started
 from pipeline.kafka.errors import PartitionLostError
+from pipeline.kafka.partitions import partition_of
 from pipeline.kafka.producing import Producer
 from pipeline.kafka.reading import read_topic
 from pipeline.kafka.transactions import Transactions
@@ -97,17 +101,31 @@ async def _until(settings: KafkaSettings, wanted: dict[str, Outcome]) -> None:
 
 
 @asynccontextmanager
-async def _evaluating(settings: KafkaSettings) -> AsyncIterator[None]:
+async def _evaluating(
+    settings: KafkaSettings, recheck: float = 3600.0
+) -> AsyncIterator[PartitionedEvaluator]:
     """An evaluator in this process until the block ends."""
     stop = asyncio.Event()
-    mine: EvaluatorSettings = replace(load_settings().evaluator, workers=1)
+    mine: EvaluatorSettings = replace(load_settings().evaluator, workers=1, recheck=recheck)
     async with WorkerPool(mine) as pool, asyncio.TaskGroup() as group:
         service = PartitionedEvaluator(mine, settings, pool, lambda: NOW)
         group.create_task(service.run(stop, lambda: None))
         try:
-            yield
+            yield service
         finally:
             stop.set()
+
+
+def _takeovers(caplog: pytest.LogCaptureFixture) -> Counter[int]:
+    """How often each partition's state was built."""
+    said = (record for record in caplog.records if "taken over" in record.getMessage())
+    return Counter(record.args[0] for record in said if isinstance(record.args, tuple))
+
+
+async def _until_taken_over(settings: KafkaSettings, caplog: pytest.LogCaptureFixture) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while _takeovers(caplog).total() < settings.partitions:
+            await _records(settings, Topic.POLICIES)  # waits for the broker
 
 
 async def test_each_resource_is_judged_by_the_policies_of_its_cluster(settings: KafkaSettings) -> None:
@@ -258,6 +276,82 @@ async def test_a_partition_that_somebody_else_had_in_between_is_claimed_again(
                 await member.getmany(timeout_ms=100)
         await bus.publish([_pod(uid, privileged=True, version="2") for uid in uids])
         await _until(settings, {f"c/{uid}/p": Outcome.FAIL for uid in uids})
+
+
+async def test_a_partition_that_stays_through_a_rebalance_keeps_its_state(
+    settings: KafkaSettings, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "evaluator.service")
+    await topics.create(settings)
+    uids = [f"u{number}" for number in range(30)]
+    async with KafkaBus.connect(settings) as bus, _evaluating(settings):
+        await bus.publish([_policy("p"), *(_pod(uid, privileged=True) for uid in uids)])
+        await _until(settings, {f"c/{uid}/p": Outcome.FAIL for uid in uids})
+        assert _takeovers(caplog) == dict.fromkeys(range(settings.partitions), 1)
+        async with (
+            started(settings, member_options(settings, "evaluator")) as member,
+            asyncio.timeout(PATIENCE),
+        ):
+            member.subscribe([topics.topic_name(settings, Topic.RESOURCES)])
+            while not member.assignment():
+                await member.getmany(timeout_ms=100)
+            went = {place.partition for place in member.assignment()}
+            stayed = set(range(settings.partitions)) - went
+            # those that stayed go on: each is told of the policy, and judges what it remembers
+            await bus.publish([_policy("p", "2", text="isCompliant = true")])
+            mine = {uid for uid in uids if partition_of(f"c/{uid}".encode(), settings.partitions) in stayed}
+            wanted = {f"c/{uid}/p": Outcome.PASS if uid in mine else Outcome.FAIL for uid in uids}
+            await _until(settings, wanted)
+        await _until(settings, {f"c/{uid}/p": Outcome.PASS for uid in uids})
+        assert went
+        assert stayed
+        assert _takeovers(caplog) == {number: 2 if number in went else 1 for number in range(3)}
+    ids = [record.event.id for record in await _records(settings, Topic.VERDICTS) if record.event]
+    assert len(ids) == len(set(ids))
+
+
+async def test_a_policy_that_reads_the_clock_is_judged_again_after_a_restart(
+    settings: KafkaSettings, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its verdicts turn by chance, and no event says so."""
+    caplog.set_level(logging.INFO, "evaluator.service")
+    await topics.create(settings)
+    turns = "isCompliant { time.now_ns() % 7 < 3 }"
+    async with KafkaBus.connect(settings) as bus:
+        async with _evaluating(settings, recheck=0.5):
+            await bus.publish([_policy("clock", text=turns), _pod("a", privileged=False)])
+            await _until_told(settings, "c/a/clock", 2)
+        caplog.clear()
+        async with _evaluating(settings, recheck=0.5):
+            await _until_taken_over(settings, caplog)
+            before = await _told(settings, "c/a/clock")
+            await _until_told(settings, "c/a/clock", len(before) + 3)  # one may be of the takeover
+    told = await _told(settings, "c/a/clock")
+    assert all(one is not other for one, other in pairwise(told))
+
+
+async def _told(settings: KafkaSettings, key: str) -> list[Outcome]:
+    """Every verdict of a key, in the order in which they were told."""
+    return [
+        record.event.data.outcome
+        for record in await _records(settings, Topic.VERDICTS)
+        if record.key == key and record.event and isinstance(record.event.data, Verdict)
+    ]
+
+
+async def _until_told(settings: KafkaSettings, key: str, count: int) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while len(await _told(settings, key)) < count:
+            pass  # each reading waits for the broker
+
+
+async def test_the_lag_of_each_partition_is_known(settings: KafkaSettings) -> None:
+    await topics.create(settings)
+    uids = [f"u{number}" for number in range(30)]
+    async with KafkaBus.connect(settings) as bus, _evaluating(settings) as service:
+        await bus.publish([_policy("p"), *(_pod(uid, privileged=True) for uid in uids)])
+        await _until(settings, {f"c/{uid}/p": Outcome.FAIL for uid in uids})
+        assert service.lag == {(Topic.RESOURCES, number): 0 for number in range(settings.partitions)}
 
 
 async def test_what_is_no_event_is_passed_over_and_found_among_the_dead_letters(
