@@ -11,6 +11,7 @@ import msgspec
 
 FIGURES = Path(__file__).parent / "results" / "pipeline.json"
 PAGE = FIGURES.with_suffix(".md")
+_PROCESSES = ("evaluators", "their workers", "sink", "Kafka", "PostgreSQL", "publisher")
 
 
 class Conditions(msgspec.Struct, frozen=True):
@@ -57,7 +58,7 @@ class Latency(msgspec.Struct, frozen=True):
 
 
 class Size(msgspec.Struct, frozen=True):
-    """Bytes of a Pod with its verdicts, after a first list."""
+    """Bytes of a Pod with its verdicts, after a first list; in memory, what the second half of them added."""
 
     conditions: Conditions
     pods: int
@@ -144,7 +145,7 @@ one verdict. CPU in ms a change.
             "evaluators",
             "first verdicts/s",
             "changes/s",
-            *(f"CPU: {name}" for name in rows[0].cpu),
+            *(f"CPU: {name}" for name in _PROCESSES),
             "cores busy",
         ],
         [
@@ -152,7 +153,7 @@ one verdict. CPU in ms a change.
                 str(row.evaluators),
                 f"{row.first_verdicts:,.0f}",
                 f"{row.changes_rate:,.0f}",
-                *(f"{spent:.2f}" for spent in row.cpu.values()),
+                *(f"{row.cpu[name]:.2f}" for name in _PROCESSES),
                 f"{row.cores:.1f}",
             ]
             for row in rows
@@ -182,7 +183,7 @@ is published by itself: bytes on the log (zstd) are of records that hardly share
 
 def _sweep(sweep: Sweep) -> Iterator[str]:
     yield from _head("After a change of a policy, and of who has a partition", sweep.conditions)
-    used = ", ".join(f"{name} {spent:.1f}" for name, spent in sweep.cpu.items())
+    used = ", ".join(f"{name} {sweep.cpu[name]:.1f}" for name in _PROCESSES)
     p50, p99, most = sweep.live
     yield f"""\
 {sweep.pods:,} Pods of one policy, two evaluators. The policy changes: as many new verdicts are in rows after
@@ -198,11 +199,18 @@ def _size(size: Size) -> Iterator[str]:
     yield from _head("Bytes of a Pod", size.conditions)
     yield f"""\
 {size.pods:,} Pods and {size.policies} policies after a first list, two evaluators; verdicts were in rows
-after {size.seconds:.0f} s. On the log (zstd, one copy), in memory of evaluators, in PostgreSQL with indexes:
+after {size.seconds:.0f} s. On the log (zstd, one copy), in memory of evaluators (what the second half of the
+Pods added), in PostgreSQL with indexes:
 """
     yield from _table(
-        [*size.on_topics, "memory", "PostgreSQL"],
-        [[f"{value:,.0f}" for value in (*size.on_topics.values(), size.in_memory, size.in_database)]],
+        [*sorted(size.on_topics), "memory", "PostgreSQL"],
+        [
+            [
+                *(f"{size.on_topics[name]:,.0f}" for name in sorted(size.on_topics)),
+                f"{size.in_memory:,.0f}",
+                f"{size.in_database:,.0f}",
+            ]
+        ],
     )
 
 

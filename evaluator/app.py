@@ -25,7 +25,7 @@ from evaluator.rego.memo import Memo
 from evaluator.rego.questions import Rego
 from evaluator.schedule import Schedule
 from evaluator.state import State
-from evaluator.sweeps import ALL, Sweeps
+from evaluator.sweeps import ALL, Sweeps, Turns
 from evaluator.telling import Telling
 from pipeline.bus import Consumer, Delivery, Publisher, Record
 from pipeline.events import PolicyApplied, ResourceApplied, Topic, Withdrawal, carried, policy_key
@@ -51,7 +51,7 @@ _NOTHING = Delivery((), {})
 class Evaluator:
     """One evaluator with its state. `clock` gives the time of a verdict, once for each batch.
 
-    Several of one process share `memo` and `library`.
+    Several of one process share `memo`, `library` and `turns`.
     """
 
     def __init__(
@@ -64,6 +64,7 @@ class Evaluator:
         *,
         memo: Memo | None = None,
         library: Library | None = None,
+        turns: Turns | None = None,
     ) -> None:
         self._settings = settings
         self.memo = memo or Memo(rego)
@@ -73,6 +74,9 @@ class Evaluator:
         self._schedule = Schedule(settings.retry_first, settings.retry_most, settings.recheck)
         """Policies by their keys."""
         self._sweeps = Sweeps()
+        self._turns = turns or Turns(_IN_FLIGHT)
+        self._slices = 0
+        """Turns that are taken here."""
         library = library or Library(rego, settings)
         self._policing = Policing(library, state, self._schedule, self._sweeps, clock)
         self._telling = Telling(state, self._schedule)
@@ -80,6 +84,12 @@ class Evaluator:
 
     async def run(self, consumer: Consumer, publisher: Publisher) -> None:
         """Evaluate until the log ends; then seal the verdicts."""
+        try:
+            await self._run(consumer, publisher)
+        finally:
+            self._turns.give_back(self._slices)
+
+    async def _run(self, consumer: Consumer, publisher: Publisher) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._tell_all(consumer, publisher), name="evaluator-tell")
             while (delivery := await self._next(consumer, group)).records:
@@ -88,7 +98,8 @@ class Evaluator:
             await self._batches.join()
             await self._doubt(publisher)
             while self._sweeps:
-                await self._slice(group)
+                if not await self._slice(group):
+                    await self._turns.freed()
                 await self._doubt(publisher)
             await self._batches.put(None)
         await publisher.seal(Topic.VERDICTS)
@@ -112,11 +123,14 @@ class Evaluator:
             await self._slice(group)
         while not receiving.done():
             self._judge_again()
-            if self._sweeps:
-                await self._slice(group)
+            if not self._sweeps:
+                await asyncio.wait({receiving}, timeout=_TICK if self._state.goes_on else None)
+            elif await self._slice(group):
                 await asyncio.sleep(0)
             else:
-                await asyncio.wait({receiving}, timeout=_TICK if self._state.goes_on else None)
+                freed = group.create_task(self._turns.freed(), name="evaluator-turn")
+                await asyncio.wait({receiving, freed}, return_when=asyncio.FIRST_COMPLETED)
+                freed.cancel()
         return await receiving
 
     def _judge_again(self) -> None:
@@ -164,8 +178,11 @@ class Evaluator:
         task = group.create_task(self._ask(items), name="evaluator-ask")
         await self._batches.put(Batch(items, task, delivery, swept))
 
-    async def _slice(self, group: asyncio.TaskGroup) -> None:
-        """Ask about the next resources of a sweep, as they are remembered now."""
+    async def _slice(self, group: asyncio.TaskGroup) -> bool:
+        """Ask about the next resources of a sweep, as they are remembered now; False: not our turn."""
+        if not self._turns.take():
+            return False
+        self._slices += 1
         policy, keys = self._sweeps.slice(_BATCH)
         items: list[Item] = []
         for key in keys:
@@ -175,6 +192,13 @@ class Evaluator:
                 items.append(Item(key, applied, inquiry, self._policing.handed_on(policy), body))
         if items:
             await self._put(group, items, None, policy)
+        else:
+            self._end_slice()
+        return True
+
+    def _end_slice(self) -> None:
+        self._slices -= 1
+        self._turns.give_back()
 
     def _inquire(self, applied: ResourceApplied, policy: str) -> Inquiry:
         """What to ask about a resource: under one policy, or under all."""
@@ -222,6 +246,8 @@ class Evaluator:
             ]
             await publisher.publish(records)
             await consumer.acknowledge(batch.delivery or _NOTHING)
+            if batch.swept is not None:
+                self._end_slice()
             self._batches.task_done()
 
 

@@ -16,6 +16,7 @@ from evaluator.library import Library
 from evaluator.rego.memo import Memo
 from evaluator.rego.questions import Rego
 from evaluator.state import State
+from evaluator.sweeps import Turns
 from pipeline.bus import Consumer, Delivery, Publisher, Record
 from pipeline.events import PolicyApplied, ResourceApplied, Topic, Verdict
 from pipeline.kafka.assignment import Assignment
@@ -45,6 +46,7 @@ class PartitionedEvaluator:
         self._rego = rego
         self.memo = Memo(rego)
         self._watched = watched
+        self._turns = Turns(settings.workers + 1)  # each worker has the next one waiting
         self.library = Library(rego, settings)
         self._clock = clock
         self._images = images
@@ -78,6 +80,7 @@ class PartitionedEvaluator:
             self._images,
             memo=self.memo,
             library=self.library,
+            turns=self._turns,
         )
         consumer, publisher = self._watched(claim)
         applied = [record.event.data for record in policies if record.event]

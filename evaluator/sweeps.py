@@ -7,12 +7,38 @@ slice. Resources that an event brings meanwhile are judged by the policies there
 now, and the sweep's verdict of them, from before, is not told (`Telling.records`).
 """
 
+import asyncio
 from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
 ALL = ""
 """Instead of a policy's key: under every policy."""
+
+
+class Turns:
+    """How many slices a process may have under way in all its evaluators: an event waits for no more."""
+
+    def __init__(self, count: int) -> None:
+        self._left = count
+        self._freed = asyncio.Event()
+
+    def take(self) -> bool:
+        """Whether there was one left, which is taken."""
+        if not self._left:
+            self._freed.clear()
+            return False
+        self._left -= 1
+        return True
+
+    def give_back(self, count: int = 1) -> None:
+        """That many are over."""
+        self._left += count
+        self._freed.set()
+
+    async def freed(self) -> None:
+        """Wait, after `take` failed, until it is worth another try."""
+        await self._freed.wait()
 
 
 class Sweeps:

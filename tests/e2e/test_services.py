@@ -25,7 +25,7 @@ from pipeline.settings import KafkaSettings
 from tests import postgres
 from tests.e2e.command import NOT_PRIVILEGED, pod, policy, tocsin, write
 from tests.e2e.running import Running, running
-from tests.kafka.broker import Broker
+from tests.kafka.broker import USER, Broker
 
 pytestmark = pytest.mark.xdist_group("kafka")
 
@@ -170,6 +170,25 @@ def test_kafka_that_is_not_there_is_waited_for(tmp_path: Path) -> None:
         with running(tmp_path, *command, "--kafka", "127.0.0.1:1") as service:
             assert "trying again in" in service.err.expect("kafka 127.0.0.1:1")
             assert service.stop(signal.SIGTERM) == 0
+
+
+def test_a_password_that_is_refused_ends_a_command_with_one_line(folder: Path, broker: Broker) -> None:
+    env = {
+        "TOCSIN_KAFKA_BOOTSTRAP": broker.secure_bootstrap,
+        "TOCSIN_KAFKA_SECURITY": "sasl_ssl",
+        "TOCSIN_KAFKA_SASL_MECHANISM": "PLAIN",
+        "TOCSIN_KAFKA_CA_FILE": str(broker.ca_file),
+        "TOCSIN_KAFKA_USER": USER,
+        "TOCSIN_KAFKA_PASSWORD": "another",
+    }
+    told = f"kafka {broker.secure_bootstrap}: user or password refused"
+    ran = tocsin(folder, "topics", "check", env=env)
+    assert ran.code == 3
+    assert [line.startswith(f"error: {told}") for line in ran.err.splitlines()] == [True]
+    with running(folder, "evaluate", env=env) as service:
+        assert service.wait() == 3
+        errors = [line for line in map(json.loads, service.err.seen) if line["level"] != "info"]
+    assert [line["message"].startswith(told) for line in errors] == [True]
 
 
 async def test_a_watcher_that_starts_again_tells_only_what_has_changed(

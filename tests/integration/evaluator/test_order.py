@@ -6,6 +6,7 @@ answers wait for a random number of turns. On Kafka: tests/integration/kafka.
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from random import Random
@@ -16,6 +17,7 @@ from evaluator.app import GROUP, TOPICS, Evaluator
 from evaluator.rego.pool import WorkerPool
 from evaluator.rego.questions import Answer, Question
 from evaluator.state import State
+from evaluator.sweeps import Turns
 from pipeline.bus import Record
 from pipeline.bus_memory import MemoryBus
 from pipeline.events import (
@@ -141,3 +143,40 @@ async def test_sweeps_and_events_keep_the_order_of_each_resource(seed: int) -> N
         f"{made:06}" for made in policies.values()
     }
     assert sum(policies.values()) > 5
+
+
+async def test_evaluators_of_one_process_take_turns_in_their_sweeps() -> None:
+    """However many partitions are here: an event waits for the slices under way, and those are few."""
+    settings = replace(load_settings().evaluator, workers=1)
+    waiting: list[int] = []
+
+    class Counted(WorkerPool):
+        async def evaluate(self, questions: Sequence[Question]) -> list[list[Answer]]:
+            waiting.append(sum(1 for task in asyncio.all_tasks() if task.get_name() == "evaluator-ask"))
+            return await super().evaluate(questions)
+
+    turns, told = Turns(1), 0
+    async with Counted(settings) as pool, AsyncExitStack() as stack, asyncio.TaskGroup() as group:
+        buses = [MemoryBus(capacity=100_000) for _ in range(4)]
+        readers = []
+        for bus in buses:
+            consumer = await stack.enter_async_context(bus.consume(GROUP, TOPICS))
+            readers.append(await stack.enter_async_context(bus.consume("test", [Topic.VERDICTS])))
+            state = State(remember=True)
+            for record in (a_pod(number, 0) for number in range(PODS)):
+                if record.event and isinstance(record.event.data, ResourceApplied):
+                    state.put_resource(record.key, record.event.data)
+            await bus.publish([a_policy(0, 0)])
+            for topic in TOPICS:
+                await bus.seal(topic)
+            evaluator = Evaluator(settings, pool, state, lambda: NOW, turns=turns)
+            group.create_task(evaluator.run(consumer, bus))
+        for reader in readers:
+            while (delivery := await reader.receive(1000)).records:
+                told += sum(
+                    1
+                    for record in delivery.records
+                    if record.event and isinstance(record.event.data, Verdict)
+                )
+    assert told == PODS * len(buses)
+    assert max(waiting) == 1
