@@ -121,7 +121,7 @@ def _start_kafka(state: Up) -> str:
         raise UpError("Apache Kafka is not here: make services")
     folder = state.folder / "kafka"
     folder.mkdir()
-    broker = Broker(kafka_folder(), folder, *(free_port() for _ in range(4)))
+    broker = Broker(kafka_folder(), folder, free_port(), free_port(), free_port(), free_port())
     broker.format()
     broker.start()
     if broker.process is None:

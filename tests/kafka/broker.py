@@ -149,7 +149,7 @@ class Broker:
 @contextmanager
 def running(jars: Path, folder: Path) -> Iterator[Broker]:
     """A broker for as long as the block runs."""
-    broker = Broker(jars, folder, *(free_port() for _ in range(4)))
+    broker = Broker(jars, folder, free_port(), free_port(), free_port(), free_port())
     try:
         broker.format()
         broker.start()
