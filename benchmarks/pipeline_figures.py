@@ -138,7 +138,7 @@ def _throughput(rows: Sequence[Throughput]) -> Iterator[str]:
     yield from _head("Changes a second", *(row.conditions for row in rows))
     yield f"""\
 {rows[0].pods:,} Pods and {rows[0].policies} policies, then {rows[0].changes:,} changes, each of which turns
-one verdict. CPU in ms a change.
+one verdict. CPU in ms a change. Compare rows where as many processes wanted a core (above, in their order).
 """
     yield from _table(
         [
