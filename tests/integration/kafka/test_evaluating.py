@@ -34,7 +34,7 @@ from pipeline.events import (
 )
 from pipeline.kafka import topics
 from pipeline.kafka.bus import KafkaBus
-from pipeline.kafka.consuming import member_options, started
+from pipeline.kafka.consuming import member_options, started, staying
 from pipeline.kafka.errors import PartitionLostError
 from pipeline.kafka.partitions import partition_of
 from pipeline.kafka.producing import Producer
@@ -268,7 +268,7 @@ async def test_a_partition_that_somebody_else_had_in_between_is_claimed_again(
             await somebody.start()
             await somebody.close()
         async with (
-            started(settings, member_options(settings, "evaluator")) as member,
+            started(settings, {**member_options(settings, "evaluator"), **staying()}) as member,
             asyncio.timeout(PATIENCE),
         ):
             member.subscribe([topics.topic_name(settings, Topic.RESOURCES)])
@@ -289,7 +289,7 @@ async def test_a_partition_that_stays_through_a_rebalance_keeps_its_state(
         await _until(settings, {f"c/{uid}/p": Outcome.FAIL for uid in uids})
         assert _takeovers(caplog) == dict.fromkeys(range(settings.partitions), 1)
         async with (
-            started(settings, member_options(settings, "evaluator")) as member,
+            started(settings, {**member_options(settings, "evaluator"), **staying()}) as member,
             asyncio.timeout(PATIENCE),
         ):
             member.subscribe([topics.topic_name(settings, Topic.RESOURCES)])
