@@ -123,7 +123,11 @@ def _start_kafka(state: Up) -> str:
     folder.mkdir()
     broker = Broker(kafka_folder(), folder, free_port(), free_port(), free_port(), free_port())
     broker.format()
-    broker.start()
+    try:
+        broker.start()
+    except RuntimeError as error:
+        broker.kill()
+        raise UpError(f"Kafka did not start: {error}") from error
     if broker.process is None:
         raise UpError(f"Kafka did not start: see {folder}")
     state.add("kafka", broker.process.pid)
