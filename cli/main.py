@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cli.commands import db, events, policies, report, services, subscribers, topics, violations
+from cli.commands import db, errors, events, policies, report, services, subscribers, topics, violations
 from cli.options import (
     PLAIN_HELP,
     Cluster,
@@ -35,6 +35,7 @@ app = typer.Typer(
 )
 app.add_typer(violations.app, name="violations")
 app.add_typer(policies.app, name="policies")
+app.add_typer(errors.app, name="errors")
 app.add_typer(events.app, name="events")
 app.add_typer(db.app, name="db")
 app.add_typer(topics.app, name="topics")

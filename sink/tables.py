@@ -73,6 +73,15 @@ def _workload(name: str, own: str, owner: str) -> Column[str]:
     return Column(name, Text, Computed(which, persisted=True))  # virtual on SQLite, which can add no other
 
 
+def _image_key() -> Column[str]:
+    """What `--image` looks in; null where there are more images than PostgreSQL's indexes take (2.7 kB).
+
+    The database computes it, for older releases too.
+    """
+    key = "CASE WHEN length(images) + length(image) < 600 THEN lower(images || '\n' || image) END"
+    return Column("image_key", Text, Computed(key, persisted=True))  # virtual on SQLite
+
+
 resources = Table(
     "resources",
     metadata,
@@ -201,6 +210,7 @@ violations = Table(
     _workload("workload_kind", "kind", "owner_kind"),
     _workload("workload_name", "name", "owner_name"),
     _moment("written_at", nullable=True),
+    _image_key(),
     Index(None, "opened_at", "id"),
     Index(None, "verdict_key", "opened_at"),
     # orders of all violations, and of those that are over
@@ -235,6 +245,11 @@ _open_index(
         *("opened_at", "last_seen_at", "mode", "id"),
     ),
 )
+
+_open_index("ix_violations_open_images", "image_key", "id")
+_of_many = text("resolved_at IS NULL AND image_key IS NULL")
+Index("ix_violations_open_many_images", violations.c.id, sqlite_where=_of_many, postgresql_where=_of_many)
+
 _is_over = violations.c.resolved_at.is_not(None)
 Index(
     "ix_violations_over",

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import assert_never
+from typing import Any, assert_never
 
-from sqlalchemy import ColumnElement, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, func, not_, or_, select, tuple_
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from sink.queries.terms import Term, any_of, equals, named, path
 from sink.queries.words import State
@@ -55,7 +56,7 @@ def conditions(wanted: Filter) -> Iterator[ColumnElement[bool]]:
         yield _COLUMNS.mode.in_(wanted.modes)
     yield from any_of(wanted.owners, lambda term: path(_WORKLOAD_KIND, _COLUMNS.workload_name, term))
     yield from of_severity(_COLUMNS.cluster, _COLUMNS.policy, wanted.severities)
-    yield from any_of(_lower(wanted.images), _has_image)
+    yield from any_of(_lower(wanted.images), _open_with_image if wanted.state is State.OPEN else _has_image)
     moment = _COLUMNS.resolved_at if wanted.state is State.RESOLVED else _COLUMNS.opened_at
     if wanted.since is not None:
         yield moment >= wanted.since
@@ -93,5 +94,20 @@ def of_severity(
 
 
 def _has_image(term: Term) -> ColumnElement[bool]:
+    return _in_images(_COLUMNS, term)
+
+
+def _open_with_image(term: Term) -> ColumnElement[bool]:
+    """From an index that holds all that it takes; rows are read only where the images are too many for it."""
+    found, others = violations.alias("with_image").c, violations.alias("with_others").c
+    in_key = equals(found.image_key, Term(f"*{term.text}*"))
+    without = select(others.id).where(
+        others.resolved_at.is_(None), others.image_key.is_(None), not_(_in_images(others, term))
+    )
+    perhaps = (found.resolved_at.is_(None), or_(in_key, found.image_key.is_(None)))
+    return _COLUMNS.id.in_(select(found.id).where(*perhaps, found.id.not_in(without)))
+
+
+def _in_images(columns: "ReadOnlyColumnCollection[str, Any]", term: Term) -> ColumnElement[bool]:
     part = Term(f"*{term.text}*")
-    return or_(equals(func.lower(_COLUMNS.images), part), equals(func.lower(_COLUMNS.image), part))
+    return or_(equals(func.lower(columns.images), part), equals(func.lower(columns.image), part))

@@ -1,6 +1,7 @@
 """What the read side answers with. JSON of these is what the commands print: keys may be added."""
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 import msgspec
@@ -214,3 +215,35 @@ class Readiness(Item, frozen=True):
     """Open violations now."""
     open_before: int
     """Likewise, at `since`."""
+
+
+class FailureKind(StrEnum):
+    """What it is that could not be read or evaluated."""
+
+    SOURCE = "source"
+    """A file, a document in it, or an object of a cluster that cannot be read."""
+    POLICY = "policy"
+    """A policy that gives no verdict at all."""
+    RESOURCE = "resource"
+    """Resources of a workload that a policy could not be evaluated on."""
+
+
+class Failure(Item, frozen=True):
+    """What could not be read or evaluated. What does not apply to its kind is null."""
+
+    kind: FailureKind
+    cluster: str
+    message: str
+    """Of resources: of one of them."""
+    since: datetime
+    """When it was found, the oldest of several."""
+    file: str | None = None
+    document: int | None = None
+    """Number of the document in the file, from 1; null for the file as a whole."""
+    policy: str | None = None
+    namespace: str | None = None
+    """Empty for a workload without one."""
+    workload: Owner | None = None
+    """The root owner of the resources, or the resource that nobody owns."""
+    resources: int | None = None
+    """How many of the workload's."""

@@ -37,7 +37,9 @@ NAMESPACES = ("shop", "shop_a", "sh%p", "")
 KINDS = ("Pod", "Job", "Deployment")
 NAMES = ("web", "web-1", "Web", "w_b")
 POLICIES = ("no-root", "no-latest", "signed")
-IMAGES = ("nginx:1", "registry/nginx", "a_b%c", "x\\y")
+LONG = f"{'long-' * 80}nginx"
+"""Two of these are more than the index of images holds."""
+IMAGES = ("nginx:1", "registry/nginx", "a_b%c", "x\\y", LONG)
 OWNERS = (None, ("Deployment", "web"), ("Job", "w_b"))
 SEVERITIES = ("high", "low", "")
 

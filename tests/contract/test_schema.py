@@ -1,6 +1,6 @@
 """The schema's history, on every database: where it begins, where it ends, and the way back.
 
-Not covered: an older release on the new schema (there is one revision so far).
+Not covered: data that is there before an upgrade, and older releases on the new schema (`test_upgrades`).
 """
 
 from collections.abc import AsyncIterator
