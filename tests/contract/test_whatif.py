@@ -1,13 +1,17 @@
 """What a diff and readiness say, beside what a scan with the changed policies then finds; on every database.
 
-Not covered: image configs (tests/integration/images), the words of the table (the guide's test).
+Not covered: image configs and signatures that can be had (tests/integration/images), the words of the table
+(the guide's test).
 """
 
 import sqlite3
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from pipeline.events import REDACTED
 from tests.e2e.command import NOT_PRIVILEGED, Ran, pod, policy, tocsin, write
 
 NO_LATEST = """
@@ -116,6 +120,39 @@ def test_what_cannot_be_evaluated_is_said_and_is_no_answer(tmp_path: Path, audit
     assert _diff(tmp_path, audited, "-n", "nowhere").code == 3
     assert tocsin(tmp_path, "policies", "diff", "nope.yaml", "--db", audited).code == 2
     assert tocsin(tmp_path, "policies", "diff", "deploy.yaml", "--db", audited).code == 2
+
+
+def test_what_a_watcher_redacted_is_not_known_and_passes_nothing(tmp_path: Path, audited: str) -> None:
+    secret = pod("secret")
+    secret["spec"]["containers"][0]["env"] = [{"name": "LEVEL", "value": REDACTED}]
+    write(tmp_path / "deploy.yaml", secret, pod("plain"))
+    write(tmp_path / "old.yaml", policy("other", NOT_PRIVILEGED))
+    tocsin(tmp_path, "scan", "deploy.yaml", "-p", "old.yaml", "--db", audited)
+    no_debug = 'isCompliant { not debug }\ndebug { input.spec.containers[_].env[_].value == "debug" }'
+    write(tmp_path / "new.yaml", policy("rule", no_debug))
+    ran = _diff(tmp_path, audited, "--exit-code")
+    assert (ran.code, _changes(ran)) == (3, [("newly_errors", "secret", 1)])
+    (change,) = ran.report["changes"]
+    assert "redacted" in change["message"]
+    (counts,) = ran.report["policies"]
+    assert (counts["resources"], counts["errors"], counts["violations"]) == (2, 1, 0)
+
+
+def test_signatures_that_nobody_can_fetch_are_not_known_and_pass_nothing(
+    tmp_path: Path, audited: str
+) -> None:
+    _folder(tmp_path, audited)
+    key = generate_private_key(SECP256R1()).public_key()
+    text = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+    signed = policy("signed", "", authorities=[{"name": "ours", "key": {"data": text}}])
+    del signed["spec"]["policy"]
+    write(tmp_path / "new.yaml", signed)
+    ran = _diff(tmp_path, audited, "--exit-code")
+    errors = [
+        ("newly_errors", name, count) for name, count in (("bad", 1), ("good", 1), ("new", 1), ("replica", 2))
+    ]
+    assert (ran.code, _changes(ran)) == (3, errors)
+    assert {each["after"] for each in ran.report["changes"]} == {"error"}
 
 
 def test_objects_that_an_older_release_did_not_keep_are_missed(tmp_path: Path) -> None:
