@@ -5,6 +5,7 @@ long series of faults (tests/faults).
 """
 
 import json
+import os
 import signal
 from collections import Counter
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ from pipeline.settings import KafkaSettings
 from tests import postgres
 from tests.e2e.command import NOT_PRIVILEGED, pod, policy, tocsin, write
 from tests.e2e.running import Running, running
+from tests.e2e.test_telemetry import get
 from tests.kafka.broker import USER, Broker
 
 pytestmark = pytest.mark.xdist_group("kafka")
@@ -170,6 +172,25 @@ def test_kafka_that_is_not_there_is_waited_for(tmp_path: Path) -> None:
         with running(tmp_path, *command, "--kafka", "127.0.0.1:1") as service:
             assert "trying again in" in service.err.expect("kafka 127.0.0.1:1")
             assert service.stop(signal.SIGTERM) == 0
+
+
+def test_a_watcher_is_ready_once_everything_was_listed(folder: Path) -> None:
+    assert tocsin(folder, "topics", "create").code == 0
+    os.mkfifo(folder / "deploy" / "slow.yaml")
+    command = ("watch", "--manifests", "deploy", "--manifests", "deploy/slow.yaml", "-p", "policies")
+    with running(folder, *command, env={"TOCSIN_LISTEN": "127.0.0.1:0"}) as watcher:
+        said = watcher.err.expect("health and metrics: http://")
+        url = "http://" + said.partition("http://")[2].partition('"')[0]
+        pipe = os.open(folder / "deploy" / "slow.yaml", os.O_WRONLY)  # when it is opened to be read
+        try:
+            status, text = get(f"{url}/readyz")
+            checks = json.loads(text)["checks"]
+            assert (status, checks) == (503, {"watch": "ok", "listed": "nothing was listed yet"})
+        finally:
+            os.close(pipe)
+        watcher.err.expect("read 20 resources and 1 policy")
+        assert get(f"{url}/readyz")[0] == 200
+        assert watcher.stop(signal.SIGTERM) == 0
 
 
 def test_a_password_that_is_refused_ends_a_command_with_one_line(folder: Path, broker: Broker) -> None:
