@@ -61,9 +61,11 @@ def test_every_verdict_reaches_each_subscriber_in_its_form(tmp_path: Path) -> No
             "structured": {"mode": "structured"},
             "changed": {"mode": "binary", "form": "validation-changed"},
         }
-        entries = [{"name": name, "url": subscribers[name][0], **form} for name, form in forms.items()]
+        entries: list[dict[str, Any]] = [
+            {"name": name, "url": subscribers[name][0], **form} for name, form in forms.items()
+        ]
         only = [{"exact": {"subject": "default/Pod/pinned", "policy": "no-privileged"}}]
-        signed = {"signature": {"secrets": [SECRET]}, "filters": only}
+        signed: dict[str, Any] = {"signature": {"secrets": [SECRET]}, "filters": only}
         entries.append({"name": "chat", "url": slack, **signed})
         (tmp_path / "subscribers.yaml").write_text(yaml.safe_dump({"subscribers": entries}), encoding="utf-8")
         run = ("run", "--manifests", "deploy", "-p", "policies", "--subscribers", "subscribers.yaml")
