@@ -71,7 +71,8 @@ class World:
         return self.read(self.sigstore.message_bundle(signer or self.sigstore.signer(), MANIFEST, **more))
 
     def read(self, bundle: dict[str, Any]) -> Candidate:
-        candidate = bundled_candidate(json.dumps(bundle).encode(), self.digest)
+        body = json.dumps(bundle, separators=(",", ":")).encode()
+        candidate = bundled_candidate(body, self.digest)
         assert candidate is not None
         return candidate
 
