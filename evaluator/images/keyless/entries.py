@@ -66,6 +66,11 @@ class KindVersion(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     version: str
 
 
+class _Body(msgspec.Struct, rename="camel"):
+    kind: str
+    api_version: str
+
+
 class _Promise(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     signed_entry_timestamp: str
 
@@ -114,8 +119,11 @@ def cosign_entry(text: str) -> LogEntry:
 def bundled_entry(entry: EntryJson) -> LogEntry:
     """An entry of a Sigstore bundle. Raises RefusedError."""
     promise, proof = entry.inclusion_promise, entry.inclusion_proof
+    body = data(entry.canonicalized_body, "canonicalizedBody")
+    if _kind_of(body) != entry.kind_version:
+        raise RefusedError("its log entry is not of the type that it says it is")
     return LogEntry(
-        data(entry.canonicalized_body, "canonicalizedBody"),
+        body,
         data(entry.log_id.key_id, "logId"),
         _number(entry.log_index),
         _number(entry.integrated_time),
@@ -130,6 +138,14 @@ def data(text: str, what: str) -> bytes:
     if not found:
         raise RefusedError(f"{what}: expected base64, got something else")
     return found
+
+
+def _kind_of(body: bytes) -> KindVersion | None:
+    try:
+        found = msgspec.json.decode(body, type=_Body)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return None
+    return KindVersion(found.kind, found.api_version)
 
 
 def _read_proof(proof: _Proof) -> Proof:

@@ -38,6 +38,8 @@ def check_entry(entry: LogEntry, signed: Signed, signer: bytes, logs: Sequence[L
         return None
     time = _time(entry)
     trusted = [log.key for log in keys if log.valid.covers(time)]
+    if not trusted:
+        raise RefusedError("its log entry is of a log that was not trusted then")
     if not any(is_signed(key, "sha256", entry.promise, _promised(entry)) for key in trusted):
         raise RefusedError("its log entry is not signed by the log")
     return time

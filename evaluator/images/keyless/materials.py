@@ -14,7 +14,7 @@ from typing import TypeVar
 import msgspec
 
 from evaluator.images.keyless.entries import EntryJson, LogEntry, bundled_entry, cosign_entry, data
-from evaluator.images.keyless.outcomes import RefusedError
+from evaluator.images.keyless.outcomes import RefusedError, UnverifiableError
 from evaluator.images.keyless.trust import UnusableTrustRootError, split_pem
 from evaluator.images.signatures.envelopes import pre_authentication_encoding
 
@@ -22,6 +22,7 @@ CERTIFICATE, CHAIN = "dev.sigstore.cosign/certificate", "dev.sigstore.cosign/cha
 ENTRY, TIMESTAMP = "dev.sigstore.cosign/bundle", "dev.sigstore.cosign/rfc3161timestamp"
 _T = TypeVar("_T")
 _BUNDLE = "application/vnd.dev.sigstore.bundle"
+_BUNDLES = {f"{_BUNDLE}.v0.3+json", *(f"{_BUNDLE}+json;version=0.{minor}" for minor in (1, 2, 3))}
 _MOST = 8
 """Log entries, timestamps and certificates of one signature that are looked at."""
 
@@ -136,14 +137,14 @@ def annotated(annotations: Mapping[str, str]) -> Material:
 
 
 def read_bundle(body: bytes) -> Bundle:
-    """A bundle, before anything of it is believed. Raises RefusedError."""
+    """A bundle, before anything of it is believed. Raises RefusedError, UnverifiableError."""
     try:
         bundle = msgspec.json.decode(body, type=Bundle)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         reason = str(error) if isinstance(error, msgspec.MsgspecError) else "no UTF-8, or nested too deep"
         raise RefusedError(f"the bundle cannot be read: {reason[:100]}") from None
-    if not bundle.media_type.startswith(_BUNDLE):
-        raise RefusedError("the bundle does not say that it is one")
+    if bundle.media_type not in _BUNDLES:
+        raise UnverifiableError(f"a bundle of a version that is not read: {bundle.media_type[:80]}")
     return bundle
 
 

@@ -60,9 +60,9 @@ def _checkpoint(text: str, log: bytes, keys: Iterable[LogKey]) -> tuple[int, byt
     found = [match for line in lines if (match := _SIGNATURE.fullmatch(line))]
     if len(found) != len(lines):
         raise RefusedError("its checkpoint has a line that is no signature")
-    blobs = [
-        blob for match in found if (blob := decode(match[2])) and blob[:_HINT_BYTES] == log[:_HINT_BYTES]
-    ]
+    # Others may have signed, too: witnesses, by names of their own.
+    own = (match[2] for match in found if _is_named(note, match[1]))
+    blobs = [blob for text in own if (blob := decode(text)) and blob[:_HINT_BYTES] == log[:_HINT_BYTES]]
     known = [each.key for each in keys]
     if not any(
         is_signed(key, "sha256", blob[_HINT_BYTES:], note.encode()) for key in known for blob in blobs
@@ -73,3 +73,9 @@ def _checkpoint(text: str, log: bytes, keys: Iterable[LogKey]) -> tuple[int, byt
     if not root or not (head[1].isascii() and head[1].isdigit()):
         raise RefusedError("its checkpoint does not say what tree it is of")
     return int(head[1]), root
+
+
+def _is_named(note: str, name: str) -> bool:
+    """Whether a note is the log's own. Rekor writes the number of a tree behind its name."""
+    origin = note.partition("\n")[0]
+    return origin == name or origin.startswith(f"{name} - ")

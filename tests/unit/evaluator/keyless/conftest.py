@@ -23,7 +23,7 @@ from tests.sigstore.instance import MiniSigstore, Signer, payload_of, statement
 MANIFEST = b'{"schemaVersion":2}'
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class World:
     """A Sigstore, an image, and an authority; `verify` as the evaluator does, `later` seconds from now."""
 

@@ -28,7 +28,7 @@ from tests.unit.evaluator.keyless.conftest import World
 WHO = (Identity(issuer=ISSUER, subject="ci@example.com"),)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Both:
     """What each says of a candidate; None where it is no bundle of the kind that both verify."""
 
@@ -40,7 +40,7 @@ class Both:
         try:
             signed, material = read(candidate, candidate.signatures[0])
             known = knows(material, self.root)
-        except RefusedError:
+        except (RefusedError, UnverifiableError):
             return None
         if not known:
             return None
@@ -129,8 +129,9 @@ def test_both_say_the_same_of_a_bundle_with_one_text_changed(
     answer = both.say(bundled_candidate(json.dumps(changed).encode(), world.digest))
     if answer is not None:
         ours, theirs = answer
-        assert ours is (holder[last] == text)
         assert theirs or not ours
+        if "timestampVerificationData" not in way:  # its own signature does not cover all of a timestamp
+            assert ours is (holder[last] == text)
 
 
 def test_the_public_trust_root_that_is_installed_can_be_read() -> None:
