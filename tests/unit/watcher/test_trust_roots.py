@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from pipeline.settings import TextSettings
+from watcher.config_maps import SIGSTORE_KEYS, ConfigMap
 from watcher.file_texts import with_texts
-from watcher.objects import SIGSTORE_KEYS, ConfigMap, PassedOver, Policy, read
+from watcher.objects import PassedOver, Policy, read
 from watcher.texts import InConfigMap, Unusable, references, text_in
 
 SETTINGS = TextSettings()
