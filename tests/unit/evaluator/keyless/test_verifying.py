@@ -4,6 +4,7 @@ Not covered: registries (`tests/integration/images/test_keyless.py`), single byt
 """
 
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -256,3 +257,25 @@ def test_what_makes_every_signature_unknown_is_said_at_once(
 @pytest.fixture(scope="module")
 def other(tmp_path_factory: pytest.TempPathFactory) -> MiniSigstore:
     return MiniSigstore(tmp_path_factory.mktemp("other"))
+
+
+@pytest.mark.parametrize(
+    ("module", "form", "more"),
+    [
+        ("rfc3161_client", World.plain, {"stamped": True, "logged": False}),
+        ("sigstore.models", World.enveloped, {}),
+    ],
+)
+def test_without_the_extra_it_is_not_known_and_the_message_has_the_command(
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    module: str,
+    form: Callable[..., Candidate],
+    more: dict[str, Any],
+) -> None:
+    candidate = form(world, **more)
+    monkeypatch.setitem(sys.modules, module, None)
+    authority = world.authority(timestamps=world.ref, log=None) if more else world.authority()
+    answer = world.verify(candidate, authority)
+    assert isinstance(answer, Undecided)
+    assert "pip install 'tocsin[keyless]'" in answer.reason
