@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,8 +10,10 @@ from hypothesis import strategies as st
 from deliverer import filters
 from deliverer.file import Filter
 from deliverer.subscriber import attributes_of
-from pipeline.events import Mode, Outcome
-from tests.verdicts import verdict
+from evaluator.verdicts import _extensions
+from pipeline.events import Mode, Outcome, Verdict, carried
+from pipeline.waivers import WaiverRef
+from tests.verdicts import NOW, verdict
 
 _NAMES = st.sampled_from(["policy", "namespace", "cluster", "kind", "subject"])
 _TEXTS = st.text("ab-", min_size=1, max_size=3)
@@ -88,3 +91,15 @@ def test_every_attribute_of_a_verdict_can_be_filtered_by(expression: dict[str, A
     event = verdict("web", 1, outcome=Outcome.FAIL, mode=Mode.ENFORCE).event
     assert event is not None
     assert Filter.model_validate(expression).takes()(attributes_of(event)) is taken
+
+
+def test_every_attribute_that_a_verdict_may_have_can_be_filtered_by() -> None:
+    record = verdict("web", 1, extra={"traceparent": "t", "tracestate": "s"})
+    assert record.event is not None
+    assert isinstance(record.event.data, Verdict)
+    waived = msgspec.structs.replace(
+        record.event.data, waiver=WaiverRef(name="w", owner="o", reason="r", expires=NOW)
+    )
+    published = {**_extensions(waived), **carried(record.event)}
+    event = msgspec.structs.replace(record.event, extensions=published)
+    assert set(attributes_of(event)) == set(filters.ATTRIBUTES)
