@@ -1,9 +1,11 @@
 """`make bench BENCH=images`: what asking a registry costs a scan, and what the registry is asked.
 
 10,000 Pods of 300 images in a real registry (CNCF distribution, on this machine), and three
-policies that ask for image configs. Writes benchmarks/results/images.md.
+policies that ask for image configs; then one with a key, the images being signed. Writes
+benchmarks/results/images.md.
 """
 
+import base64
 import json
 import os
 import platform
@@ -18,10 +20,14 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from benchmarks.measure import Measured, measure
 from tests.images import Built, config, image, index, push
 from tests.registry import RunningRegistry, running_registry
+from tests.signing import signature_manifest, simple_signing, tag_of
 
 PODS = 10_000
 IMAGES = 300
@@ -32,6 +38,7 @@ _CHECKS = {
     "has-entrypoint": "input.config[_].config.Entrypoint[0]",
     "is-dated": "input.config[_].created",
 }
+_SIGNED = "1 with a key, "
 _TAGS_FORGOTTEN = "3 that ask, tags grown old"
 _MIB = 2**20
 
@@ -47,11 +54,13 @@ def main() -> None:
 
 
 def _measure(folder: Path, registry: RunningRegistry) -> Iterator[str]:
-    chains = _fill(registry)
+    key = ec.generate_private_key(ec.SECP256R1())
+    chains = _fill(registry, key)
     _write_pods(folder / "pods.yaml", registry.host)
     asking = [_write_policy(folder, name, text, fetch=True) for name, text in _CHECKS.items()]
     still = [_write_policy(folder, f"{name}-still", "input.spec", fetch=False) for name in _CHECKS]
-    yield "# Image configs"
+    signed = [_write_key_policy(folder, key)]
+    yield "# Image configs and signatures"
     yield ""
     machine = f"{cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
     yield f"{datetime.now(UTC).date().isoformat()}; {machine}; the machine is shared: {getloadavg()[0]:.1f}"
@@ -68,6 +77,8 @@ def _measure(folder: Path, registry: RunningRegistry) -> Iterator[str]:
         ("3 that ask, everything in the cache", asking, {}),
         ("3 that ask, offline", asking, {"TOCSIN_OFFLINE": "true"}),
         (_TAGS_FORGOTTEN, asking, {}),
+        (f"{_SIGNED}nothing of signatures in the cache", signed, {}),
+        (f"{_SIGNED}everything in the cache", signed, {}),
     )
     for title, policies, environment in runs:
         if title == _TAGS_FORGOTTEN:
@@ -79,11 +90,12 @@ def _measure(folder: Path, registry: RunningRegistry) -> Iterator[str]:
         row = f"{run.wall:.2f} | {run.cpu:.2f} | {run.peak / _MIB:.0f} | {asked.total():,} | {again}"
         yield f"| {title} | {row} |"
     yield ""
-    yield f"All chains together are {chains:,} requests."
+    yield f"All chains together are {chains:,} requests. Every image is signed (P-256, cosign's form): the"
+    yield "manifest of its signatures and the signature, and its tag where that has grown old."
 
 
-def _fill(registry: RunningRegistry) -> int:
-    """Push the images; how many requests all their chains need."""
+def _fill(registry: RunningRegistry, key: ec.EllipticCurvePrivateKey) -> int:
+    """Push the images and their signatures; how many requests all their chains need."""
     requests = 0
     for number in range(IMAGES):
         own = {"created": f"2026-10-{number % 28 + 1:02}T00:00:00Z", "author": f"image {number}"}
@@ -94,6 +106,9 @@ def _fill(registry: RunningRegistry) -> int:
             built = index(built, arm)
             requests += 3
         _push(registry, number, built)
+        payload = simple_signing(built.digest)
+        signature = base64.b64encode(key.sign(payload, ec.ECDSA(SHA256()))).decode()
+        push(registry.host, f"shop/app{number}", tag_of(built.digest), signature_manifest(payload, signature))
     return requests
 
 
@@ -114,6 +129,19 @@ def _write_pods(path: Path, host: str) -> None:
                 },
             }
             file.write(f"---\n{json.dumps(body)}\n")
+
+
+def _write_key_policy(folder: Path, key: ec.EllipticCurvePrivateKey) -> Path:
+    pem = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+    body = {
+        "apiVersion": "policy.sigstore.dev/v1beta1",
+        "kind": "ClusterImagePolicy",
+        "metadata": {"name": "signed"},
+        "spec": {"mode": "warn", "images": [{"glob": "**"}], "authorities": [{"key": {"data": pem}}]},
+    }
+    path = folder / "signed.yaml"
+    path.write_text(yaml.safe_dump(body), encoding="utf-8")
+    return path
 
 
 def _write_policy(folder: Path, name: str, check: str, *, fetch: bool) -> Path:

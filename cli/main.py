@@ -152,19 +152,22 @@ def doctor(
     context: Context = None,
     db: Database = None,
     engine: Engine = None,
+    policies: Policies = None,
     output: Annotated[DoctorFormat, typer.Option("--output", "-o", help="Format.")] = DoctorFormat.TABLE,
 ) -> None:
     """Check what Tocsin needs: settings, state, database, engines, what contains policies, a cluster.
 
     Each engine evaluates a simple policy in a worker process; an OPA server is asked
     for its health and version. A cluster that --context (or TOCSIN_CONTEXT) names is asked
-    for its version and for each right that auditing it takes. A check that failed says
-    what to do.
+    for its version and for each right that auditing it takes. Registries that the policies
+    of -p name, and ask for configs or signatures, are asked whether they are there. A check
+    that failed says what to do.
 
     \b
     Examples:
       tocsin doctor
       tocsin doctor --context production
+      tocsin doctor -p policies/
       TOCSIN_OPA_URL=unix:///run/opa.sock tocsin doctor
       tocsin doctor --db postgresql://tocsin@db.example.com/tocsin -o json
 
@@ -176,7 +179,7 @@ def doctor(
     from cli.doctor.run import doctor as run
     from cli.invoke import finish
 
-    finish(run(output, context=context, db=db, engine=engine))
+    finish(run(output, context=context, db=db, engine=engine, policies=policies or []))
 
 
 app.command()(report.report)

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from cli.database import reader_of
@@ -10,8 +11,14 @@ from cli.options import ListFormat, ShowFormat
 from cli.render.fields import write_item
 from cli.render.items import write_items
 from cli.render.policies import fields, layout
+from evaluator.policies.asks import asks
+from evaluator.policies.reading import InvalidPolicyError
+from evaluator.policies.validation import parse
 from pipeline.errors import ExitCode, UsageError, clip
+from pipeline.events import PolicyApplied
 from pipeline.settings import load_settings
+from sink.queries.inventory import PolicyVersion, current_policies
+from sink.queries.model import Policy
 from sink.queries.policies import list_policies
 
 
@@ -31,11 +38,25 @@ async def show(name: str, clusters: Sequence[str], output: ShowFormat, *, db: st
     """Print one policy."""
     async with reader_of(load_settings(db=db)) as reader:
         found = await list_policies(reader, clusters, name)
+        versions = await current_policies(reader, clusters)
     if not found:
         raise UsageError(f"no policy {clip(name)!r} is loaded: `tocsin policies list` names those that are")
     if len(found) > 1:
         named = ", ".join(policy.cluster for policy in found)
         raise UsageError(f"policy {clip(name)!r} is in several clusters ({named}): choose with --cluster")
     with reader_may_leave():
-        write_item(found[0], fields(found[0], datetime.now(UTC)), output, sys.stdout)
+        page = fields(found[0], datetime.now(UTC), _asks(found[0], versions))
+        write_item(found[0], page, output, sys.stdout)
     return ExitCode.OK
+
+
+def _asks(policy: Policy, versions: Sequence[PolicyVersion]) -> tuple[str, ...]:
+    """What it asks registries for; nothing where it is not valid."""
+    for version in versions:
+        if (version.cluster, version.name) == (policy.cluster, policy.name) and version.object is not None:
+            applied = PolicyApplied(
+                cluster=version.cluster, name=version.name, digest=version.digest, object=version.object
+            )
+            with suppress(InvalidPolicyError):
+                return asks(parse(applied))
+    return ()

@@ -12,6 +12,10 @@ from cli.doctor.place import check_database, check_state_directory
 from cli.doctor.rego import check_containment, check_engines
 from cli.options import DoctorFormat
 from cli.render.columns import Column, write_columns
+from cli.whatif.policies import read_candidates
+from evaluator.policies.model import Policy
+from evaluator.policies.reading import InvalidPolicyError
+from evaluator.policies.validation import parse
 from pipeline.errors import ExitCode, UsageError
 from pipeline.settings import TOML_FILE, Settings, load_settings
 from pipeline.settings_types import EngineChoice
@@ -26,10 +30,15 @@ _COLUMNS = (
 
 
 async def doctor(
-    output: DoctorFormat, *, context: str | None, db: str | None, engine: EngineChoice | None
+    output: DoctorFormat,
+    *,
+    context: str | None,
+    db: str | None,
+    engine: EngineChoice | None,
+    policies: Sequence[str] = (),
 ) -> ExitCode:
-    """Print what was looked at. FAILED where something does not work."""
-    checks = await _checks(context, db, engine)
+    """Print what was looked at. FAILED where something does not work. Raises UsageError: no such policies."""
+    checks = await _checks(context, db, engine, policies)
     sound = all(check.status is not Status.FAILED for check in checks)
     if output is DoctorFormat.JSON:
         text = msgspec.json.format(msgspec.json.encode({"ok": sound, "checks": checks}), indent=2)
@@ -40,7 +49,9 @@ async def doctor(
     return ExitCode.OK if sound else ExitCode.FAILED
 
 
-async def _checks(context: str | None, db: str | None, engine: EngineChoice | None) -> Sequence[Check]:
+async def _checks(
+    context: str | None, db: str | None, engine: EngineChoice | None, policies: Sequence[str]
+) -> Sequence[Check]:
     try:
         settings = load_settings(context=context, db=db, engine=engine)
     except UsageError as error:  # nothing else can be looked at
@@ -52,7 +63,23 @@ async def _checks(context: str | None, db: str | None, engine: EngineChoice | No
         *await check_engines(settings),
         *await check_containment(),
         *(await check_cluster(settings.api_server) if settings.context or in_pod() else ()),
+        *(await _registries(policies, settings) if policies else ()),
     ]
+
+
+async def _registries(paths: Sequence[str], settings: Settings) -> Sequence[Check]:
+    from cli.doctor.registries import check_registries  # the HTTP client is slow to load
+
+    found = read_candidates(paths, settings)
+    problems = list(found.failures)
+    policies: list[Policy] = []
+    for applied in found.policies:
+        try:
+            policies.append(parse(applied))
+        except InvalidPolicyError as error:
+            problems.append(f"{applied.file}: policy {applied.name}: {error}")
+    wrong = [failed("policies", problem, "correct it: try `tocsin policies lint`") for problem in problems]
+    return [*wrong, *await check_registries(policies, settings.images)]
 
 
 def _given(settings: Settings) -> str:

@@ -130,3 +130,30 @@ def test_a_key_may_be_in_a_secret_beside_the_policy(folder: Path, shop: Shop) ->
     ran = tocsin(folder, *scan, env=shop.environment)
     assert ran.code == 3
     assert "key.secretRef: Secret cosign-system/ours: not found" in ran.out
+
+
+def test_doctor_asks_the_registries_that_the_policies_name(folder: Path, shop: Shop) -> None:
+    gone = "127.0.0.1:1"
+    policy = yaml.safe_load((folder / "policy.yaml").read_text(encoding="utf-8"))
+    elsewhere = {**policy, "metadata": {"name": "elsewhere"}}
+    elsewhere["spec"] = {**policy["spec"], "images": [{"glob": f"{gone}/**"}, {"glob": "**/x"}]}
+    (folder / "policies.yaml").write_text(yaml.safe_dump_all([policy, elsewhere]), encoding="utf-8")
+    hosts = json.dumps([shop.registry.host, gone])
+    environment = {**shop.environment, "TOCSIN_INSECURE_REGISTRIES": hosts}
+    ran = tocsin(folder, "doctor", "-p", "policies.yaml", "-o", "json", env=environment)
+    checks = {check["name"]: check for check in ran.report["checks"]}
+    assert ran.code == 3
+    assert checks[f"registry {shop.registry.host}"]["found"] == "answers 200"
+    assert "no connection" in checks[f"registry {gone}"]["found"]
+    offline = tocsin(folder, "doctor", "-p", "policy.yaml", "-o", "json")
+    (check,) = [each for each in offline.report["checks"] if each["name"] == "registries"]
+    assert (offline.code, check["status"]) == (0, "skipped")
+
+
+def test_policies_show_says_what_is_asked_of_registries(folder: Path, shop: Shop) -> None:
+    pod(folder, shop.image("good"))
+    database = ("--db", "sqlite:///t.db")
+    tocsin(folder, "scan", "pod.yaml", "-p", "policy.yaml", *database, env=shop.environment)
+    ran = tocsin(folder, "policies", "show", "signed-and-scanned", *database)
+    assert "registries for signed: a signature by a key" in ran.out
+    assert f"registries for scanned: an attestation by a key of type {SCAN}" in ran.out
