@@ -67,6 +67,8 @@ def test_no_byte_of_what_comes_with_a_signature_may_be_another(
     world: World, plain: Candidate, name: str, at: int, by: int
 ) -> None:
     text = changed(plain.annotations[name].encode(), at, by).decode(errors="replace")
+    if "".join(text.split()) == "".join(plain.annotations[name].split()):
+        return  # white space in PEM and between the tokens of JSON says nothing
     candidate = plain_candidate(plain.message, {**plain.annotations, name: text}, world.digest)
     if "log" in LOOKED_AT[name]:
         assert not isinstance(world.verify(candidate), Signature)
