@@ -3,6 +3,7 @@
 import asyncio
 import platform
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -16,10 +17,10 @@ from pipeline.settings import Settings
 from pipeline.telemetry.health import LISTED
 from watcher.app import publish_policies
 from watcher.cluster.api import ApiServer, cluster_name
-from watcher.cluster.app import KnownObjects, Listing, follow, list_policies, list_resources
+from watcher.cluster.app import KnownObjects, Listing, follow, list_policies, list_resources, list_waivers
 from watcher.cluster.counts import Counts
-from watcher.cluster.failures import is_of_cluster
-from watcher.cluster.kinds import POLICIES
+from watcher.cluster.failures import WAIVERS, is_of_cluster
+from watcher.cluster.kinds import CONFIG_MAPS, POLICIES
 from watcher.cluster.lease import Candidate, Lease
 from watcher.follow import follow as follow_files
 from watcher.known import Known
@@ -57,6 +58,7 @@ async def as_only_one(settings: Settings, work: Callable[[], Awaitable[None]], s
 async def follow_cluster(
     settings: Settings,
     policies: tuple[str, ...],
+    waivers: tuple[str, ...],
     bus: Publisher,
     stop: asyncio.Event,
     store: Earlier,
@@ -65,7 +67,7 @@ async def follow_cluster(
 ) -> None:
     """Follow a cluster until `stop`: by its own ClusterImagePolicies, or by those in files."""
     earlier = await known_to(store, settings.cluster)
-    known = await _known_objects(store, settings.cluster, earlier, own_policies=not policies)
+    known = await _known_objects(store, settings, earlier, own_policies=not policies)
     counts = Counts()
 
     def listed(listing: Listing) -> None:
@@ -73,17 +75,23 @@ async def follow_cluster(
         _say_listed(listing, own_policies=not policies)
         after_list()
 
-    of_files = {key: file for key, file in earlier.failures.items() if not is_of_cluster(file)}
+    known_files = in_files(earlier, settings)
+    if not policies:
+        known_files = replace(known_files, policies={})
+    looked = asyncio.Event()
     async with ApiServer.connect(settings.api_server) as api, asyncio.TaskGroup() as group:
         telemetry.measure_watcher(counts, api)
-        if policies:
-            known_files = Known(policies=earlier.policies, failures=of_files)
-            group.create_task(
-                follow_files((), policies, bus, settings.source, now, stop, known=known_files),
-                name="policy-files",
+        if policies or waivers or known_files.waivers:
+            following = follow_files(
+                *((), policies, bus, settings.source, now, stop),
+                known=known_files,
+                listed=lambda _: looked.set(),
+                waiver_paths=waivers,
             )
-        elif of_files:  # of policies that were named with -p then, and are not now
-            await bus.publish([tombstone(Topic.DEADLETTERS, key) for key in of_files])
+            group.create_task(following, name="policy-files")
+            await _either(looked, stop)  # so that nothing rings that is waived
+        elif known_files.failures:  # of files that were named then, and are not now
+            await bus.publish([tombstone(Topic.DEADLETTERS, key) for key in known_files.failures])
         await follow(
             api,
             settings.cluster,
@@ -96,6 +104,29 @@ async def follow_cluster(
             listed=listed,
             counts=counts,
         )
+
+
+async def _either(first: asyncio.Event, second: asyncio.Event) -> None:
+    waiting = {asyncio.create_task(each.wait(), name="either") for each in (first, second)}
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in waiting:
+            task.cancel()
+
+
+def in_files(earlier: Known, settings: Settings) -> Known:
+    """What earlier runs published from files; with the ConfigMaps of waivers where none are followed."""
+
+    def mine(place: str) -> bool:
+        withdrawn = place.startswith(WAIVERS) and not settings.waiver_namespace
+        return withdrawn or not is_of_cluster(place)
+
+    return Known(
+        policies=earlier.policies,
+        failures={key: place for key, place in earlier.failures.items() if mine(place)},
+        waivers={key: place for key, place in earlier.waivers.items() if mine(place)},
+    )
 
 
 async def scan_cluster(
@@ -112,14 +143,13 @@ async def scan_cluster(
     Policies: those in files, else the cluster's own, else the catalog's baseline.
     """
     known = (
-        await _known_objects(
-            store, settings.cluster, await known_to(store, settings.cluster), own_policies=False
-        )
+        await _known_objects(store, settings, await known_to(store, settings.cluster), own_policies=False)
         if store is not None
         else KnownObjects()
     )
     group = settings.api_server
     async with ApiServer.connect(group) as api:
+        denied = await list_waivers(api, settings.cluster, bus, group, now, known)
         if not policies:
             own = await list_policies(api, settings.cluster, bus, group, now)
             if not own.objects.get(POLICIES.plural):
@@ -135,17 +165,22 @@ async def scan_cluster(
             known=known,
             progress=lambda count: progress(Summary(resources=count)),
         )
-    failures = [Failure(plural, trouble) for plural, trouble in listing.troubles.items()]
+    troubles = {**({CONFIG_MAPS.plural: denied} if denied else {}), **listing.troubles}
+    failures = [Failure(plural, trouble) for plural, trouble in troubles.items()]
     await bus.publish([failure_record(settings.cluster, failure, now()) for failure in failures])
     return summary
 
 
-async def _known_objects(store: Earlier, cluster: str, earlier: Known, *, own_policies: bool) -> KnownObjects:
+async def _known_objects(
+    store: Earlier, settings: Settings, earlier: Known, *, own_policies: bool
+) -> KnownObjects:
     policies = frozenset(earlier.policies if own_policies else ())
     return KnownObjects(
-        await store.known_kinds(cluster),
+        await store.known_kinds(settings.cluster),
         policies,
         frozenset(filter(is_of_cluster, earlier.failures.values())),
+        {key: place for key, place in earlier.waivers.items() if place.startswith(WAIVERS)},
+        frozenset(key for key, place in earlier.failures.items() if place.startswith(WAIVERS)),
     )
 
 

@@ -7,7 +7,18 @@ from typing import Annotated
 
 import typer
 
-from cli.commands import db, errors, events, policies, report, services, subscribers, topics, violations
+from cli.commands import (
+    db,
+    errors,
+    events,
+    policies,
+    report,
+    services,
+    subscribers,
+    topics,
+    violations,
+    waivers,
+)
 from cli.options import (
     PLAIN_HELP,
     Cluster,
@@ -21,6 +32,7 @@ from cli.options import (
     Policies,
     ReportFormat,
     Subscribers,
+    Waivers,
 )
 from pipeline.version import __version__
 
@@ -36,6 +48,7 @@ app = typer.Typer(
 app.add_typer(violations.app, name="violations")
 app.add_typer(policies.app, name="policies")
 app.add_typer(errors.app, name="errors")
+app.add_typer(waivers.app, name="waivers")
 app.add_typer(events.app, name="events")
 app.add_typer(db.app, name="db")
 app.add_typer(topics.app, name="topics")
@@ -64,6 +77,7 @@ def scan(
     paths: Paths = None,
     context: Context = None,
     policies: Policies = None,
+    waivers: Waivers = None,
     namespace: Namespace = None,
     cluster: Cluster = None,
     db: Database = None,
@@ -80,6 +94,7 @@ def scan(
     Examples:
       tocsin scan deploy/
       tocsin scan deploy/ -p policies/ --strict
+      tocsin scan deploy/ --waivers waivers.yaml
       tocsin scan deploy/ -p catalog:baseline -p catalog:restricted
       tocsin scan --context production -n shop
       helm template shop ./chart | tocsin scan - -o sarif > tocsin.sarif
@@ -98,6 +113,7 @@ def scan(
         paths=tuple(paths or ()),
         context=context,
         policies=tuple(policies or ()),
+        waivers=tuple(waivers or ()),
         format=output.value,
         strict=strict,
     )
@@ -110,6 +126,7 @@ def run(
     manifests: Manifests = None,
     context: Context = None,
     policies: Policies = None,
+    waivers: Waivers = None,
     namespace: Namespace = None,
     cluster: Cluster = None,
     db: Database = None,
@@ -132,7 +149,12 @@ def run(
     from cli.invoke import finish
     from cli.run import RunOptions, run_pipeline
 
-    options = RunOptions(manifests=tuple(manifests or ()), context=context, policies=tuple(policies or ()))
+    options = RunOptions(
+        manifests=tuple(manifests or ()),
+        context=context,
+        policies=tuple(policies or ()),
+        waivers=tuple(waivers or ()),
+    )
     finish(
         run_pipeline(
             options, namespace=namespace, cluster=cluster, db=db, engine=engine, subscribers=subscribers

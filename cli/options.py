@@ -97,6 +97,12 @@ Policies = Annotated[
         help="ClusterImagePolicies: a file, a folder, or a set such as catalog:baseline; may be repeated.",
     ),
 ]
+Waivers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--waivers", metavar="PATH", help="Waivers: a file or a folder; may be repeated (TOCSIN_WAIVERS)."
+    ),
+]
 Namespace = Annotated[
     str | None,
     typer.Option("--namespace", "-n", help="Of manifests that name none; of a cluster, the one to look at."),

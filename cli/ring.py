@@ -54,7 +54,7 @@ class Ring:
         if verdict.outcome is Outcome.ERROR and verdict.message == self._broken.get(verdict.policy.name):
             return  # the policy's trouble was told once, not once for each resource
         rang = key in self._ringing
-        if is_news(verdict.outcome):
+        if is_news(verdict):
             self._ringing.add(key)
         else:
             self._ringing.discard(key)
@@ -80,16 +80,19 @@ def _place(key: str) -> str:
     return key.partition("/")[2].rpartition("#")[0]
 
 
-def is_news(outcome: Outcome) -> bool:
-    """Whether to ring for it, and again when it is over."""
-    return outcome in {Outcome.FAIL, Outcome.WARN, Outcome.ERROR}
+def is_news(verdict: Verdict) -> bool:
+    """Whether to ring for it, and again when it is over. What is waived is over for now."""
+    return verdict.waiver is None and verdict.outcome in {Outcome.FAIL, Outcome.WARN, Outcome.ERROR}
 
 
-def outlives_a_run(outcome: Outcome) -> bool:
+def outlives_a_run(verdict: Verdict) -> bool:
     """Whether the next run tells the end of it. Errors of a broken policy are too many, and all the same."""
-    return is_news(outcome) and outcome is not Outcome.ERROR
+    return is_news(verdict) and verdict.outcome is not Outcome.ERROR
 
 
 def _said(verdict: Verdict) -> str:
+    if waiver := verdict.waiver:
+        said = f"{waiver.name} ({waiver.owner}) until {waiver.expires:%Y-%m-%d %H:%M} UTC: {waiver.reason}"
+        return f"waived  {subject_of(verdict.resource)}  {verdict.policy.name}: {said}"
     said = (verdict.reason or "").replace("_", " ") or verdict.message or verdict.warning or "compliant"
     return f"{verdict.outcome}  {subject_of(verdict.resource)}  {verdict.policy.name}: {said}"

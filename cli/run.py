@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 
 from cli.cluster import as_only_one, follow_cluster, for_cluster
 from cli.delivering import subscribers_of
@@ -16,7 +17,7 @@ from cli.ring import TOPICS as RUNG
 from cli.ring import Ring
 from cli.talk import say
 from cli.telemetry import Telemetry, telling
-from cli.wire import Earlier, Embedded, known_to, now, policy_paths, store_for
+from cli.wire import Earlier, Embedded, known_to, now, policy_paths, store_for, waiver_paths
 from deliverer.subscriber import Subscriber
 from pipeline.bus import Publisher
 from pipeline.errors import ExitCode, UsageError
@@ -38,6 +39,7 @@ class RunOptions:
     manifests: tuple[str, ...]
     context: str | None
     policies: tuple[str, ...]
+    waivers: tuple[str, ...] = ()
 
 
 async def run_pipeline(
@@ -55,15 +57,14 @@ async def run_pipeline(
     )
     settings, policies = followed(options, settings, namespace)
     everybody = subscribers_of(settings) if settings.subscribers else ()
+    work = partial(_run, options.manifests, policies, waiver_paths(options.waivers, settings), settings)
     stop = asyncio.Event()
     async with telling(settings, "run", LogFormat.TEXT) as telemetry:
         with stop_on_signals(stop):
             if options.manifests:
-                await _run(options.manifests, policies, settings, stop, telemetry, everybody)
+                await work(stop, telemetry, everybody)
             else:
-                await as_only_one(
-                    settings, lambda: _run((), policies, settings, stop, telemetry, everybody), stop
-                )
+                await as_only_one(settings, lambda: work(stop, telemetry, everybody), stop)
     return ExitCode.OK
 
 
@@ -85,6 +86,7 @@ def followed(
 async def _run(
     manifests: tuple[str, ...],
     policies: tuple[str, ...],
+    waivers: tuple[str, ...],
     settings: Settings,
     stop: asyncio.Event,
     telemetry: Telemetry,
@@ -109,9 +111,9 @@ async def _run(
             try:
                 if manifests:
                     listed = say_first_look(telemetry)
-                    await follow_manifests(manifests, policies, settings, bus, stop, store, listed)
+                    await follow_manifests(manifests, policies, waivers, settings, bus, stop, store, listed)
                 else:
-                    await follow_cluster(settings, policies, bus, stop, store, telemetry)
+                    await follow_cluster(settings, policies, waivers, bus, stop, store, telemetry)
             finally:
                 for topic in (Topic.POLICIES, Topic.RESOURCES, Topic.DEADLETTERS):
                     await bus.seal(topic)
@@ -134,6 +136,7 @@ async def _run(
 async def follow_manifests(
     manifests: tuple[str, ...],
     policies: tuple[str, ...],
+    waivers: tuple[str, ...],
     settings: Settings,
     bus: Publisher,
     stop: asyncio.Event,
@@ -150,6 +153,7 @@ async def follow_manifests(
         stop,
         known=await known_to(store, settings.cluster),
         listed=listed,
+        waiver_paths=waivers,
     )
 
 

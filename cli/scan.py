@@ -12,7 +12,7 @@ from cli.render.report import say_passed_over, write_report
 from cli.report.collector import TOPICS, Collector
 from cli.report.exitcode import exit_code
 from cli.report.model import ScanReport
-from cli.wire import Embedded, known_to, now, policy_paths, store_for
+from cli.wire import Embedded, known_to, now, policy_paths, store_for, waiver_paths
 from pipeline.errors import ExitCode, UsageError
 from pipeline.events import Topic, policy_name
 from pipeline.service import run_parts, stop_on_signals
@@ -21,6 +21,7 @@ from pipeline.settings_types import EngineChoice
 from watcher.app import publish_manifests, publish_policies
 from watcher.known import Remainders
 from watcher.summary import Summary
+from watcher.waivers.once import publish_waivers
 
 _GC_THRESHOLD = 50_000
 """New objects before the collector looks: a scan makes millions that are no cycles."""
@@ -33,6 +34,7 @@ class ScanOptions:
     paths: tuple[str, ...]
     context: str | None
     policies: tuple[str, ...]
+    waivers: tuple[str, ...]
     format: str
     strict: bool
 
@@ -63,7 +65,9 @@ async def scan_manifests(
     gc.set_threshold(_GC_THRESHOLD)
     stop = asyncio.Event()
     with stop_on_signals(stop):
-        report, summaries = await _audit(options.paths, policies, settings, stop)
+        report, summaries = await _audit(
+            options.paths, policies, waiver_paths(options.waivers, settings), settings, stop
+        )
     unreadable = any(summary.unreadable for summary in summaries)
     code = exit_code(report, strict=options.strict, unreadable=unreadable)
     try:
@@ -78,7 +82,11 @@ async def scan_manifests(
 
 
 async def _audit(
-    paths: tuple[str, ...], policies: tuple[str, ...], settings: Settings, stop: asyncio.Event
+    paths: tuple[str, ...],
+    policies: tuple[str, ...],
+    waivers: tuple[str, ...],
+    settings: Settings,
+    stop: asyncio.Event,
 ) -> tuple[ScanReport, list[Summary]]:
     """Run the pipeline to its end. Returns the report, and what came of reading policies and manifests."""
     collector = Collector()
@@ -92,13 +100,16 @@ async def _audit(
         advance = stack.enter_context(counting())
 
         async def cluster_source(stop: asyncio.Event) -> None:
-            from cli.cluster import scan_cluster  # the Kubernetes client is slow to load
+            from cli.cluster import in_files, scan_cluster  # the Kubernetes client is slow to load
 
             bus = embedded.bus
 
             def loaded() -> None:
                 embedded.state.keep_only(set())
 
+            summaries.append(
+                await publish_waivers(waivers, bus, settings.source, now, stop, in_files(known, settings))
+            )
             summaries.append(await scan_cluster(settings, policies, bus, stop, store, loaded, advance))
             for topic in (Topic.POLICIES, Topic.RESOURCES, Topic.DEADLETTERS):
                 await bus.seal(topic)
@@ -108,6 +119,7 @@ async def _audit(
 
         async def source(stop: asyncio.Event) -> None:
             bus, group = embedded.bus, settings.source
+            summaries.append(await publish_waivers(waivers, bus, group, now, stop, known, left))
             loaded = await publish_policies(policies, bus, group, now, stop, left)
             await bus.seal(Topic.POLICIES)
             # otherwise no verdict is over: its policy may be where nobody could look

@@ -28,7 +28,7 @@ from sink.queries.groups import list_groups
 from sink.queries.model import Violation
 from sink.queries.policies import list_policies
 from sink.queries.summary import summarise
-from sink.queries.violations import detail, find_violations, list_history, list_violations
+from sink.queries.violations import count_waived, detail, find_violations, list_history, list_violations
 from sink.queries.words import By, Sort, State
 
 _TABLES = (ListFormat.TABLE, ListFormat.WIDE)
@@ -55,7 +55,7 @@ async def list_(asked: Asked, by: By | None, *, exit_code: bool, db: str | None)
         count, rest = 0, ""
         with reader_may_leave():
             if by is By.RESOURCE:
-                shape = layout(now, with_resolved=wanted.state is not State.OPEN)
+                shape = layout(now, wanted.state)
                 count, rest = await list_violations(
                     reader, wanted, asked.sort, asked.limit,
                     lambda items: write_items(items, output, shape, sys.stdout), start=start,
@@ -67,6 +67,8 @@ async def list_(asked: Asked, by: By | None, *, exit_code: bool, db: str | None)
                     lambda items: write_items(items, output, of_groups, sys.stdout), start=start,
                 )  # fmt: skip
             _say(count, _noun(by, wanted.state), rest)
+            if wanted.state is State.OPEN:
+                _say_waived(await count_waived(reader, wanted))
     return ExitCode.VIOLATIONS if count and exit_code else ExitCode.OK
 
 
@@ -91,6 +93,13 @@ def _say(count: int, noun: str, rest: str) -> None:
         sys.stderr.write(f"{_counted(count, noun)}: as many as --limit allows; more: --continue {rest}\n")
     elif sys.stderr.isatty():
         sys.stderr.write(f"{_counted(count, noun)}\n")
+
+
+def _say_waived(count: int) -> None:
+    if count:
+        sys.stderr.write(
+            f"{counted(count, 'violation')} waived: --waived lists {'it' if count == 1 else 'them'}\n"
+        )
 
 
 def _counted(count: int, noun: str) -> str:

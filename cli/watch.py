@@ -8,6 +8,7 @@ from cli.run import RunOptions, follow_manifests, followed, say_first_look
 from cli.services import serve
 from cli.talk import say
 from cli.telemetry import Telemetry
+from cli.wire import waiver_paths
 from pipeline.errors import ExitCode
 from pipeline.events import Topic
 from pipeline.kafka.bus import KafkaBus
@@ -23,6 +24,7 @@ async def watch(
     """Follow manifests or a cluster until told to stop. Raises LogError and UsageError."""
     settings = load_settings(kafka_bootstrap=kafka, namespace=namespace, cluster=cluster)
     settings, policies = followed(options, settings, namespace)
+    waivers = waiver_paths(options.waivers, settings)
     log = settings.kafka
 
     async def work(stop: asyncio.Event, going: Callable[[], None], telemetry: Telemetry) -> None:
@@ -40,9 +42,11 @@ async def watch(
 
                 if options.manifests:
                     look = say_first_look(telemetry, listed)
-                    await follow_manifests(options.manifests, policies, settings, news, stop, earlier, look)
+                    await follow_manifests(
+                        options.manifests, policies, waivers, settings, news, stop, earlier, look
+                    )
                 else:
-                    await follow_cluster(settings, policies, news, stop, earlier, telemetry, listed)
+                    await follow_cluster(settings, policies, waivers, news, stop, earlier, telemetry, listed)
 
             going()
             await (follow() if options.manifests else as_only_one(settings, follow, stop))

@@ -56,6 +56,11 @@ def _policy_path(given: str) -> str:
     return str(catalog.folder(name))
 
 
+def waiver_paths(given: Iterable[str], settings: Settings) -> tuple[str, ...]:
+    """The waivers asked for, or those of the settings."""
+    return tuple(given) or ((settings.waivers,) if settings.waivers else ())
+
+
 async def store_for(settings: Settings, stack: AsyncExitStack, wake: "Wake | None" = None) -> "Store":
     """The database, open; a new SQLite file gets its schema. `wake`: it has an outbox, too."""
     from sink.store import Store  # a scan without a database does not wait for SQLAlchemy
@@ -72,6 +77,7 @@ class Earlier(Protocol):
     async def known_kinds(self, cluster: str) -> dict[str, tuple[str, str]]: ...  # noqa: D102
     async def known_policies(self, cluster: str) -> dict[str, str]: ...  # noqa: D102
     async def known_source_errors(self, cluster: str) -> dict[str, str]: ...  # noqa: D102
+    async def known_waivers(self, cluster: str) -> dict[str, str]: ...  # noqa: D102
 
 
 async def known_to(store: Earlier | None, cluster: str) -> Known:
@@ -82,6 +88,7 @@ async def known_to(store: Earlier | None, cluster: str) -> Known:
         resources=await store.known_resources(cluster),
         policies=await store.known_policies(cluster),
         failures=await store.known_source_errors(cluster),
+        waivers=await store.known_waivers(cluster),
     )
 
 
@@ -126,9 +133,12 @@ class Embedded:
             consumer = await stack.enter_async_context(bus.consume(EVALUATOR_GROUP, EVALUATOR_TOPICS))
             embedded.parts["evaluator"] = lambda _: evaluator.run(consumer, bus)
             if store is not None:
+                # a scan is judged by the waivers that it is given
+                for waiver_key, waiver in (await store.waivers(settings.cluster)).items() if not once else ():
+                    state.put_waiver(waiver_key, waiver)
                 for key, event_id, verdict in await store.last_verdicts(settings.cluster):
                     state.restore(key, event_id, verdict)
-                    if outlives_a_run(verdict.outcome):
+                    if outlives_a_run(verdict):
                         embedded.ringing.add(key)
                 embedded.parts["sink"] = await _sink(bus, store, stack)
             yield embedded

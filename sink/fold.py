@@ -9,22 +9,28 @@ from dataclasses import dataclass, field
 from typing import assert_never
 
 from pipeline.events import Event, Verdict, is_final
-from sink.rows import Row, resolved, seen, verdict_row, violation_row
-from sink.spans import Continues, Opens, Resolves, step
+from sink.rows import Row, resolved, seen, verdict_row, violation_row, waived
+from sink.spans import Before, Continues, Opens, Resolution, Resolves, Unwaives, Waives, step
 
 
 @dataclass(slots=True)
 class Fold:
-    """`last`: event id of the last verdict by key. `open`: rows of open violations by verdict key."""
+    """`last`: event id of the last verdict by key. `open`: rows of open violations by verdict key.
+
+    `waived`: rows of those that a waiver covers, likewise.
+    """
 
     last: dict[str, str]
     open: dict[str, Row]
+    waived: dict[str, Row]
     verdicts: dict[str, Row] = field(default_factory=dict)
     """To write, by key."""
     ended: set[str] = field(default_factory=set)
     """Keys of verdicts to delete: nothing will ever follow them."""
     violations: dict[str, Row] = field(default_factory=dict)
     """To write, by id, in this order: a span is closed before the next of its key opens."""
+    news: set[str] = field(default_factory=set)
+    """Ids of those that opened, went on or ended; the others were waived before and are written anew."""
 
     def add(self, key: str, event: Event, verdict: Verdict) -> None:
         """Take the next verdict of a key."""
@@ -41,8 +47,7 @@ class Fold:
 
     def _span(self, key: str, event: Event, verdict: Verdict) -> None:
         row = self.open.get(key)
-        digest = row["policy_digest"] if row else ""
-        move = step(verdict, is_open=row is not None, policy_digest=digest)
+        move = step(verdict, self._before(key), row["policy_digest"] if row else "")
         match move:
             case None:
                 return
@@ -52,16 +57,47 @@ class Fold:
                 row = self.open[key] = {**self.open[key], **seen(verdict)}
             case Resolves(resolution):
                 row = resolved(self.open.pop(key), resolution.value, verdict.evaluated_at)
+            case Waives():
+                self._waive(key, event, verdict)
+                return
+            case Unwaives(opens=opens):
+                ended = {**self.waived.pop(key), "waiver_ended_at": verdict.evaluated_at}
+                self.violations[ended["id"]] = ended
+                if not opens:
+                    return
+                row = self.open[key] = violation_row(key, event, verdict)
             case _:
                 assert_never(move)
+        self._tell(row)
+
+    def _waive(self, key: str, event: Event, verdict: Verdict) -> None:
+        """A span that is waived from now on, be it that it was never open; or one that still is."""
+        covered = {**seen(verdict), **(waived(verdict.waiver) if verdict.waiver else {})}
+        if known := self.waived.get(key):
+            self.waived[key] = self.violations[known["id"]] = {**known, **covered}
+            return
+        row = self.open.pop(key, None) or violation_row(key, event, verdict)
+        self.waived[key] = {**resolved(row, Resolution.WAIVED.value, verdict.evaluated_at), **covered}
+        self._tell(self.waived[key])
+
+    def _tell(self, row: Row) -> None:
         self.violations[row["id"]] = row
+        self.news.add(row["id"])
+
+    def _before(self, key: str) -> Before:
+        if key in self.open:
+            return Before.OPEN
+        return Before.WAIVED if key in self.waived else Before.NOTHING
 
 
 def fold(
-    events: Iterable[tuple[str, Event, Verdict]], last: Mapping[str, str], open_: Mapping[str, Row]
+    events: Iterable[tuple[str, Event, Verdict]],
+    last: Mapping[str, str],
+    open_: Mapping[str, Row],
+    waived: Mapping[str, Row],
 ) -> Fold:
     """Fold verdicts into what the tables say before them."""
-    result = Fold(dict(last), dict(open_))
+    result = Fold(dict(last), dict(open_), dict(waived))
     for key, event, verdict in events:
         result.add(key, event, verdict)
     return result

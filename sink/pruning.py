@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Table, delete, exists, func, select, tuple_
+from sqlalchemy import ColumnElement, Select, Table, delete, exists, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from pipeline.events import Outcome
 from sink.database import translated
-from sink.tables import objects, policies, policy_versions, resources, verdicts, violations
+from sink.spans import Resolution
+from sink.tables import objects, policies, policy_versions, resources, verdicts, violations, waivers
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,14 @@ def heaps(before: datetime) -> Sequence[Heap]:
         Heap(
             "resolved violations",
             violations,
-            (violations.c.resolved_at.is_not(None), violations.c.resolved_at < before),
+            (
+                violations.c.resolved_at.is_not(None),
+                violations.c.resolved_at < before,
+                or_(
+                    violations.c.resolution != Resolution.WAIVED.value,
+                    violations.c.waiver_ended_at < before,  # what is waived now is there
+                ),
+            ),
         ),
         Heap(
             "withdrawn verdicts",
@@ -54,6 +62,11 @@ def heaps(before: datetime) -> Sequence[Heap]:
             "deleted policies",
             policies,
             (policies.c.deleted_at.is_not(None), policies.c.deleted_at < before),
+        ),
+        Heap(
+            "deleted waivers",
+            waivers,
+            (waivers.c.deleted_at.is_not(None), waivers.c.deleted_at < before),
         ),
         Heap(
             "old versions of policies",

@@ -15,6 +15,7 @@ from pipeline.events import (
     Verdict,
     resource_key,
 )
+from pipeline.waivers import WaiverApplied, WaiverRef
 from sink.objects import described, images, packed
 
 Row = dict[str, Any]
@@ -163,6 +164,7 @@ def violation_row(key: str, event: Event, verdict: Verdict) -> Row:
         "opened_at": verdict.evaluated_at,
         "resolved_at": None,
         "resolution": None,
+        **_NO_WAIVER,
         **seen(verdict),
     }
 
@@ -195,6 +197,46 @@ def seen(verdict: Verdict) -> Row:
 def violation_id(verdict_key: str, event_id: str) -> str:
     """Short and stable: of the verdict's key and the event that opened the span."""
     return hashlib.sha256(f"{verdict_key}\n{event_id}".encode()).hexdigest()[:_ID_DIGITS]
+
+
+_NO_WAIVER: Row = {
+    "waiver": "",
+    "waiver_owner": "",
+    "waiver_reason": "",
+    "waiver_ticket": "",
+    "waiver_expires_at": None,
+    "waiver_ended_at": None,
+}
+
+
+def waived(waiver: WaiverRef) -> Row:
+    """The columns of `violations` that a waiver sets."""
+    return {
+        "waiver": waiver.name,
+        "waiver_owner": waiver.owner,
+        "waiver_reason": waiver.reason,
+        "waiver_ticket": waiver.ticket,
+        "waiver_expires_at": waiver.expires,
+        "waiver_ended_at": None,
+    }
+
+
+def waiver_row(key: str, event: Event, waiver: WaiverApplied) -> Row:
+    """A row of `waivers`."""
+    return {
+        "key": key,
+        "cluster": waiver.cluster,
+        "name": waiver.name,
+        "digest": waiver.digest,
+        "owner": waiver.owner,
+        "reason": waiver.reason,
+        "ticket": waiver.ticket,
+        "file": waiver.file,
+        "data": msgspec.json.encode(waiver).decode(),
+        "expires_at": waiver.expires,
+        "applied_at": event.time,
+        "deleted_at": None,
+    }
 
 
 def resolved(row: Row, resolution: str, at: datetime) -> Row:

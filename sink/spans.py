@@ -1,7 +1,8 @@
 """What a verdict does to the violation of its key. Pure.
 
 A violation is a span of verdicts that `pipeline.events.is_violation`. An error ends
-nothing: what cannot be evaluated is not known to be fixed.
+nothing: what cannot be evaluated is not known to be fixed. While a waiver covers it, the span
+is over (`waived`), and remembered, so that its end is known: then a new one opens, or none.
 """
 
 from dataclasses import dataclass
@@ -39,19 +40,50 @@ class Resolves:
     resolution: Resolution
 
 
-Step = Opens | Continues | Resolves | None
+class Before(StrEnum):
+    """What a key has before a verdict."""
+
+    NOTHING = "nothing"
+    OPEN = "open"
+    WAIVED = "waived"
 
 
-def step(verdict: Verdict, *, is_open: bool, policy_digest: str) -> Step:
+@dataclass(frozen=True, slots=True)
+class Waives:
+    """A waiver covers the violation, from now on or still."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unwaives:
+    """The waiver covers nothing any more; `opens`: the violation is still there."""
+
+    opens: bool
+
+
+Step = Opens | Continues | Resolves | Waives | Unwaives | None
+
+
+def step(verdict: Verdict, before: Before, policy_digest: str) -> Step:
     """What to do with the span of a key.
 
     `policy_digest`: of the policy that last saw the violation; one that a changed
     policy no longer sees was not fixed by anybody.
     """
-    if is_violation(verdict.outcome, verdict.policy.mode):
-        return Continues() if is_open else Opens()
-    if not is_open:
-        return None
+    violated = is_violation(verdict.outcome, verdict.policy.mode)
+    if violated and verdict.waiver is not None:
+        return Waives()
+    match before:
+        case Before.NOTHING:
+            return Opens() if violated else None
+        case Before.WAIVED:
+            return None if verdict.outcome is Outcome.ERROR else Unwaives(opens=violated)
+        case Before.OPEN:
+            return Continues() if violated else _end(verdict, policy_digest)
+        case _:
+            assert_never(before)
+
+
+def _end(verdict: Verdict, policy_digest: str) -> Step:
     match verdict.outcome:
         case Outcome.PASS | Outcome.WARN | Outcome.FAIL:
             changed = verdict.policy.digest != policy_digest

@@ -1,6 +1,6 @@
 """The writing side: deliveries of the log into the tables, each in one transaction with its offsets."""
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,10 +23,12 @@ from pipeline.events import (
     Verdict,
 )
 from pipeline.settings import DatabaseLimits
+from pipeline.waivers import WaiverApplied
 from sink import outbox, rows
 from sink.database import connect, parse_url, translated
 from sink.fold import fold
 from sink.schema import prepare
+from sink.spans import Resolution
 from sink.tables import (
     objects,
     offsets,
@@ -36,16 +38,20 @@ from sink.tables import (
     source_errors,
     verdicts,
     violations,
+    waivers,
 )
 from sink.upsert import upsert
 
 K = TypeVar("K")
 _verdict = msgspec.json.Decoder(Verdict)
+_waiver = msgspec.json.Decoder(WaiverApplied)
 Positions = Mapping[tuple[Topic, int], int]
+_IS_WAIVED = and_(violations.c.resolution == Resolution.WAIVED.value, violations.c.waiver_ended_at.is_(None))
 _SPAN = [column for column in violations.c if column.computed is None]
 _POLICIES_LOCK = 0x746F6373_696E0001
 """Key of PostgreSQL's advisory lock for writers of policies; migrations have another."""
-_TOMBSTONED = {Topic.RESOURCES: resources, Topic.POLICIES: policies}
+_TOMBSTONED = ((Topic.RESOURCES, resources), (Topic.POLICIES, policies), (Topic.POLICIES, waivers))
+"""Their keys differ: a tombstone finds its row in one of them."""
 
 
 def _now() -> datetime:
@@ -89,6 +95,7 @@ class Store:
             await _lock_policies(connection, records)
             await _write_resources(connection, records)
             await _write_policies(connection, records)
+            await _write_waivers(connection, records)
             await _write_verdicts(connection, records, self.clock())
             await _write_source_errors(connection, records)
             await self._write_tombstones(connection, records)
@@ -100,7 +107,7 @@ class Store:
 
     async def _write_tombstones(self, connection: AsyncConnection, records: Sequence[Record]) -> None:
         """Last, and only for keys that no later record brings back."""
-        for topic, table in _TOMBSTONED.items():
+        for topic, table in _TOMBSTONED:
             gone = _final_tombstones(records, topic)
             if gone:
                 mark = update(table).where(table.c.key.in_(gone)).values(deleted_at=self.clock())
@@ -147,6 +154,20 @@ class Store:
         query = select(table.c.key, table.c.file).where(table.c.cluster == cluster, present)
         async with self._transaction() as connection:
             return {row.key: row.file for row in await connection.execute(query)}
+
+    async def known_waivers(self, cluster: str) -> dict[str, str]:
+        """Key -> file of those that are there."""
+        query = select(waivers.c.key, waivers.c.file)
+        query = query.where(waivers.c.cluster == cluster, waivers.c.deleted_at.is_(None))
+        async with self._transaction() as connection:
+            return {row.key: row.file for row in await connection.execute(query)}
+
+    async def waivers(self, cluster: str) -> dict[str, WaiverApplied]:
+        """Those that are there, by key, for an evaluator that starts again."""
+        query = select(waivers.c.key, waivers.c.data)
+        query = query.where(waivers.c.cluster == cluster, waivers.c.deleted_at.is_(None))
+        async with self._transaction() as connection:
+            return {key: _waiver.decode(data) for key, data in await connection.execute(query)}
 
     async def known_source_errors(self, cluster: str) -> dict[str, str]:
         """Key -> file of what could not be read."""
@@ -265,14 +286,34 @@ async def _write_verdicts(connection: AsyncConnection, records: Iterable[Record]
     keys = {key for key, _, _ in told}
     last = select(verdicts.c.key, verdicts.c.event_id).where(verdicts.c.key.in_(keys))
     ids = {row.key: row.event_id for row in await connection.execute(last)}
-    spans = select(*_SPAN).where(violations.c.verdict_key.in_(keys), violations.c.resolved_at.is_(None))
-    open_ = {row["verdict_key"]: dict(row) for row in (await connection.execute(spans)).mappings()}
-    after = fold(told, ids, open_)
+    open_ = await _spans(connection, keys, violations.c.resolved_at.is_(None))
+    waived = await _spans(connection, keys, _IS_WAIVED)
+    after = fold(told, ids, open_, waived)
     await upsert(connection, verdicts, list(after.verdicts.values()))
-    spans_now = [{**row, "written_at": now} for row in after.violations.values()]
+    spans_now = [
+        {**row, "written_at": now if id_ in after.news else row.get("written_at")}
+        for id_, row in after.violations.items()
+    ]
     await upsert(connection, violations, spans_now)
     if after.ended:
         await connection.execute(delete(verdicts).where(verdicts.c.key.in_(after.ended)))
+
+
+async def _spans(
+    connection: AsyncConnection, keys: Collection[str], which: ColumnElement[bool]
+) -> dict[str, rows.Row]:
+    """By verdict key; at most one each."""
+    query = select(*_SPAN).where(violations.c.verdict_key.in_(keys), which)
+    return {row["verdict_key"]: dict(row) for row in (await connection.execute(query)).mappings()}
+
+
+async def _write_waivers(connection: AsyncConnection, records: Iterable[Record]) -> None:
+    found = {
+        record.key: rows.waiver_row(record.key, event, event.data)
+        for record, event in _events(records)
+        if isinstance(event.data, WaiverApplied)
+    }
+    await upsert(connection, waivers, list(found.values()))
 
 
 async def _write_source_errors(connection: AsyncConnection, records: Iterable[Record]) -> None:

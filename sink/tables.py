@@ -211,6 +211,12 @@ violations = Table(
     _workload("workload_name", "name", "owner_name"),
     _moment("written_at", nullable=True),
     _image_key(),
+    _added_text("waiver"),
+    _added_text("waiver_owner"),
+    _added_text("waiver_reason"),
+    _added_text("waiver_ticket"),
+    _moment("waiver_expires_at", nullable=True),
+    _moment("waiver_ended_at", nullable=True),
     Index(None, "opened_at", "id"),
     Index(None, "verdict_key", "opened_at"),
     # orders of all violations, and of those that are over
@@ -221,6 +227,7 @@ violations = Table(
 """One row for each span of violation. `images`: names, one a line; `image`: where it is of one image.
 
 `written_at`: by the sink's clock, for whoever follows; null where an older release wrote last.
+`waiver...`: of one that ended because a waiver covers it. While it does, `waiver_ended_at` is null.
 """
 
 
@@ -257,6 +264,33 @@ Index(
     sqlite_where=_is_over,
     postgresql_where=_is_over,
 )
+
+_is_waived = (violations.c.resolution == "waived") & violations.c.waiver_ended_at.is_(None)
+Index(
+    "uq_violations_waived",
+    violations.c.verdict_key,
+    unique=True,
+    sqlite_where=_is_waived,
+    postgresql_where=_is_waived,
+)
+
+waivers = Table(
+    "waivers",
+    metadata,
+    Column("key", String, primary_key=True),
+    _text("cluster"),
+    _text("name"),
+    _text("digest"),
+    _text("owner"),
+    _text("reason"),
+    _text("ticket"),
+    _text("file"),
+    _text("data"),
+    _moment("expires_at"),
+    _moment("applied_at"),
+    _moment("deleted_at", nullable=True),
+)
+"""The waivers there are, and were; `data` is the event's, with what each selects."""
 
 source_errors = Table(
     "source_errors",

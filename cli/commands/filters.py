@@ -40,6 +40,7 @@ Since = Annotated[
 Until = Annotated[str | None, typer.Option("--until", metavar="TIME", help="Likewise, before then.")]
 Open = Annotated[bool, typer.Option("--open", help="Those that are still there (the default).")]
 Resolved = Annotated[bool, typer.Option("--resolved", help="Those that are over.")]
+Waived = Annotated[bool, typer.Option("--waived", help="Those that are there and that a waiver covers.")]
 All = Annotated[bool, typer.Option("--all", help="Both.")]
 Limit = Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="At most so many rows.")]
 Continue = Annotated[

@@ -10,6 +10,7 @@ from cli.options import (
     Namespace,
     Policies,
     Subscribers,
+    Waivers,
 )
 
 
@@ -18,6 +19,7 @@ def watch(
     manifests: Manifests = None,
     context: Context = None,
     policies: Policies = None,
+    waivers: Waivers = None,
     namespace: Namespace = None,
     cluster: Cluster = None,
     kafka: Kafka = None,
@@ -36,7 +38,12 @@ def watch(
     from cli.run import RunOptions
     from cli.watch import watch as run
 
-    options = RunOptions(manifests=tuple(manifests or ()), context=context, policies=tuple(policies or ()))
+    options = RunOptions(
+        manifests=tuple(manifests or ()),
+        context=context,
+        policies=tuple(policies or ()),
+        waivers=tuple(waivers or ()),
+    )
     finish(run(options, kafka=kafka, namespace=namespace, cluster=cluster))
 
 

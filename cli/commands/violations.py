@@ -26,6 +26,7 @@ def list_(
     until: filters.Until = None,
     open_: filters.Open = False,
     resolved: filters.Resolved = False,
+    waived: filters.Waived = False,
     all_: filters.All = False,
     by: Annotated[
         By | None,
@@ -57,6 +58,7 @@ def list_(
       tocsin violations list -n 'shop,team-*,!team-test' --mode enforce --since 7d -o wide
       tocsin violations list --by policy --sort count
       tocsin violations list --resolved --policy no-privileged -o json
+      tocsin violations list --waived
       tocsin violations list --watch -o json
       tocsin violations list --severity high --exit-code -o name
     """
@@ -66,7 +68,7 @@ def list_(
     from cli.violations import watch as follow
 
     said = Said(
-        state=_state(open_=open_, resolved=resolved, all_=all_),
+        state=_state(open_=open_, resolved=resolved, waived=waived, all_=all_),
         cluster=tuple(cluster or ()),
         policy=tuple(policy or ()),
         namespace=tuple(namespace or ()),
@@ -206,7 +208,11 @@ def summary(
     finish(run(said, since, top, output, db=db))
 
 
-def _state(*, open_: bool, resolved: bool, all_: bool) -> State:
+def _state(*, open_: bool, resolved: bool, waived: bool, all_: bool) -> State:
+    if waived:
+        if open_ or resolved or all_:
+            raise typer.BadParameter("--waived: without --open, --resolved and --all")
+        return State.WAIVED
     if all_ or (open_ and resolved):
         return State.ALL
     return State.RESOLVED if resolved else State.OPEN

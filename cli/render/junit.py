@@ -6,6 +6,7 @@ add them up themselves:
 
 - a violation in any mode is a test case with a `failure` (its `type` is the mode),
 - a warning that is no violation is a passed test case with the warning in `system-out`,
+- a violation that a waiver covers is a test case that is `skipped`, with who accepted it and why,
 - an error is a test case with an `error`,
 - all that passed is one passed test case, so that a clean policy shows as tested.
 
@@ -15,6 +16,7 @@ No `time` and no `timestamp`: equal audits give equal files.
 
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import BinaryIO
 
 import msgspec
@@ -27,6 +29,7 @@ from cli.report.model import (
     Finding,
     PolicyItem,
     ScanReport,
+    WaiverItem,
     is_violation,
     mere_warnings,
     policies_by_name,
@@ -44,6 +47,9 @@ def _suites(report: ScanReport) -> Iterator[Suite]:
     cases: defaultdict[str | None, list[Case]] = defaultdict(list)
     for finding in (*report.violations, *mere_warnings(report)):
         cases[finding.policy].append(_finding_case(finding))
+    waivers = {waiver.name: waiver for waiver in report.waivers}
+    for finding in report.waived:
+        cases[finding.policy].append(_waived_case(finding, waivers.get(finding.waiver or "")))
     for error in report.errors:
         cases[error.policy].append(_error_case(error))
     for name, item in policies_by_name(report).items():
@@ -79,6 +85,12 @@ def _finding_case(finding: Finding) -> Case:
         message=describe(finding),
         detail="\n".join(f"{name}: {text}" for name, text in lines.items() if text),
     )
+
+
+def _waived_case(finding: Finding, waiver: WaiverItem | None) -> Case:
+    who = f" by {waiver.owner} until {waiver.expires.isoformat()}: {waiver.reason}" if waiver else ""
+    case = _finding_case(finding)
+    return replace(case, verdict="skipped", message=f"waived ({finding.waiver}){who}")
 
 
 def _error_case(error: ErrorItem) -> Case:

@@ -16,7 +16,7 @@ class Case:
 
     name: str
     file: str = ""
-    verdict: Literal["failure", "error", "system-out"] = "system-out"
+    verdict: Literal["failure", "error", "skipped", "system-out"] = "system-out"
     type: str = ""
     message: str = ""
     detail: str = ""
@@ -53,7 +53,7 @@ def _suite_lines(suite: Suite) -> Iterator[str]:
         tests=len(suite.cases),
         failures=suite.count("failure"),
         errors=suite.count("error"),
-        skipped=0,
+        skipped=suite.count("skipped"),
     )
     yield f"  <testsuite{attributes}>\n"
     if suite.properties:
@@ -82,7 +82,13 @@ def _uniquely_named(cases: Sequence[Case]) -> Iterator[tuple[str, Case]]:
 
 
 def _case_lines(suite: str, name: str, case: Case) -> Iterator[str]:
-    attributes = "" if case.verdict == "system-out" else _attributes(message=case.message, type=case.type)
+    match case.verdict:
+        case "system-out":
+            attributes = ""
+        case "skipped":  # the schemas know a message, and no type
+            attributes = _attributes(message=case.message)
+        case _:
+            attributes = _attributes(message=case.message, type=case.type)
     yield f"    <testcase{_attributes(classname=suite, name=name)}>\n"
     yield f"      <{case.verdict}{attributes}>{_text(case.detail)}</{case.verdict}>\n"
     yield "    </testcase>\n"

@@ -13,6 +13,7 @@ _COLUMNS = (
     Column("MODE", styles=MODES),
     Column("ENFORCE", styles={"ready": "green", "not ready": "bold red"}),
     Column("REFUSED"),
+    Column("WAIVED"),
     Column("ERRORS"),
     Column("WORKLOADS"),
     Column("RESOURCES"),
@@ -26,7 +27,17 @@ _FIELDS = tuple(
     map(
         Column,
         (
-            *("POLICY", "CLUSTER", "MODE", "ENFORCE", "REFUSED", "ERRORS", "WORKLOADS", "RESOURCES"),
+            *(
+                "POLICY",
+                "CLUSTER",
+                "MODE",
+                "ENFORCE",
+                "REFUSED",
+                "WAIVED",
+                "ERRORS",
+                "WORKLOADS",
+                "RESOURCES",
+            ),
             *("OLDEST OPENED AT", "TREND", "TITLE", "PROBLEM"),
         ),
     )
@@ -50,7 +61,7 @@ def layout(now: datetime) -> Layout[Readiness]:
 def _start(each: Readiness) -> Row:
     return (
         *(each.policy, each.cluster, each.mode, "ready" if each.ready else "not ready"),
-        *map(str, (each.refused, each.errors, each.workloads, each.resources)),
+        *map(str, (each.refused, each.waived, each.errors, each.workloads, each.resources)),
     )
 
 

@@ -24,6 +24,7 @@ def write_report(report: ScanReport, output: str, out: TextIO, talk: TextIO) -> 
             table.write(report, out)
     out.flush()
     table.write_errors(report, talk)
+    table.write_waivers(report, talk)
     table.write_summary(report, talk)
 
 

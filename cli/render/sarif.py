@@ -2,9 +2,9 @@
 
 A policy is a rule, a violation or warning a result, an error a notification.
 Violations have level `error` in mode `enforce` and `warning` in mode `warn`;
-warnings that are no violations have level `note`. Sections cited are those of
-the specification; GitHub's wishes are from "SARIF support for code scanning":
-a rule has its three texts, a result has a location and a fingerprint.
+warnings that are no violations have level `note`. What a waiver covers is a suppressed
+result. Sections cited are those of the specification; GitHub's wishes are from "SARIF
+support for code scanning": a rule has its three texts, a result has a location and a fingerprint.
 """
 
 import hashlib
@@ -21,6 +21,7 @@ from cli.report.model import (
     PolicyItem,
     Resource,
     ScanReport,
+    WaiverItem,
     is_violation,
     mere_warnings,
     policies_by_name,
@@ -44,7 +45,8 @@ def write(report: ScanReport, out: BinaryIO, *, base: str = "") -> None:
     """
     rules = policies_by_name(report)
     indexes = {name: index for index, name in enumerate(rules)}
-    findings = (*report.violations, *mere_warnings(report))
+    findings = (*report.violations, *mere_warnings(report), *report.waived)
+    waivers = {waiver.name: waiver for waiver in report.waivers}
     run = {
         "tool": {
             "driver": {
@@ -65,7 +67,10 @@ def write(report: ScanReport, out: BinaryIO, *, base: str = "") -> None:
         ],
         "originalUriBaseIds": {_ROOT: {"description": {"text": "The directory that Tocsin was run in."}}},
         "columnKind": "unicodeCodePoints",
-        "results": (_result(finding, indexes[finding.policy], base) for finding in findings),
+        "results": (
+            _result(finding, indexes[finding.policy], base) | _suppressed(waivers.get(finding.waiver or ""))
+            for finding in findings
+        ),
     }
     stream({"$schema": SCHEMA_URI, "version": "2.1.0", "runs": [run]}, out)
 
@@ -103,6 +108,14 @@ def _result(finding: Finding, rule_index: int, base: str) -> dict[str, Any]:
         },
         "properties": {"mode": finding.mode, "outcome": finding.outcome, "images": list(finding.images)},
     }
+
+
+def _suppressed(waiver: WaiverItem | None) -> dict[str, Any]:
+    """That somebody accepted it, who and why (section 3.35); code scanning closes such an alert."""
+    if waiver is None:
+        return {}
+    text = f"{waiver.owner}: {waiver.reason} (waiver {waiver.name}, until {waiver.expires.isoformat()})"
+    return {"suppressions": [{"kind": "external", "status": "accepted", "justification": text}]}
 
 
 def _location(file: str | None, resource: Resource | None, base: str) -> dict[str, Any]:

@@ -36,6 +36,7 @@ def _lists(summary: Summary) -> Iterator[tuple[str, Sequence[Count]]]:
 def _fields(summary: Summary) -> Iterator[Field]:
     now, before = summary.period, summary.before
     yield "Open", f"{summary.open} ({summary.enforce} in mode enforce), {_trend(now, before)}"
+    yield "Waived", str(summary.waived) if summary.waived else ""
     yield "Period", f"{now.since:%Y-%m-%d %H:%M} to {now.until:%Y-%m-%d %H:%M} UTC"
     yield "Opened", f"{now.opened} (the period before: {before.opened})"
     yield "Resolved", f"{now.resolved} (the period before: {before.resolved}){_how(now.resolutions)}"

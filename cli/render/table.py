@@ -13,7 +13,7 @@ import msgspec
 from cli.render.columns import Column, write_columns
 from cli.render.text import counted, printable
 from cli.render.wording import describe, places, sentence
-from cli.report.model import ErrorItem, Finding, ScanReport, mere_warnings
+from cli.report.model import ErrorItem, Finding, ScanReport, WaiverItem, mere_warnings
 from pipeline.events import Mode
 
 _COLUMNS = (
@@ -90,7 +90,24 @@ def summary_line(report: ScanReport) -> str:
     errors = counted(len(report.errors), "error")
     resources = counted(report.summary.resources, "resource")
     policies = counted(report.summary.policies, "policy")
-    return f"{resources}, {policies}: {violations}, {warnings}, {errors}"
+    waived = f", {report.summary.waived} waived" if report.waived else ""
+    return f"{resources}, {policies}: {violations}, {warnings}, {errors}{waived}"
+
+
+def write_waivers(report: ScanReport, out: TextIO) -> None:
+    """Write a line for each waiver: what it covers, or why it covers nothing."""
+    for waiver in report.waivers:
+        line = f"{waiver.name}: {_covers(waiver)} ({waiver.owner}: {waiver.reason})"
+        _say("waiver ", printable(line), "bold", out)
+
+
+def _covers(waiver: WaiverItem) -> str:
+    end = f"{waiver.expires:%Y-%m-%d %H:%M} UTC"
+    if waiver.expired:
+        return f"expired {end}"
+    if not waiver.waived:
+        return f"covers nothing, expires {end}"
+    return f"{counted(waiver.waived, 'violation')} until {end}"
 
 
 def _say(label: str, line: str, style: str, out: TextIO) -> None:

@@ -11,6 +11,7 @@ from cli.render.fields import Field
 from cli.render.items import Layout
 from cli.render.text import counted
 from sink.queries.model import Detail, Policy, Violation
+from sink.queries.words import State
 
 MODES = {"enforce": "bold red", "warn": "yellow"}
 
@@ -30,6 +31,7 @@ _COLUMNS = (
     Column("AGE"),
 )
 _ENDS = (Column("RESOLVED"), Column("RESOLUTION"))
+_WAIVERS = (Column("WAIVER", wraps=True), Column("BY", wraps=True), Column("UNTIL"))
 _TAIL = (Column("IMAGES", wraps=True, wide=True), Column("FILE", wraps=True, wide=True))
 _MESSAGE = (Column("MESSAGE", wraps=True),)
 
@@ -40,17 +42,24 @@ FIELDS = tuple(
             *("ID", "CLUSTER", "NAMESPACE", "KIND", "NAME", "OWNER KIND", "OWNER NAME"),
             *("POLICY", "MODE", "OUTCOME", "OPENED AT", "LAST SEEN AT", "RESOLVED AT", "RESOLUTION"),
             *("IMAGES", "FILE", "MESSAGE", "WARNING"),
+            *("WAIVER", "WAIVER OWNER", "WAIVER REASON", "WAIVER TICKET", "WAIVER EXPIRES AT"),
         ),
     )
 )
 
 
-def layout(now: datetime, *, with_resolved: bool) -> Layout[Violation]:
-    """How violations are listed. `with_resolved`: some may be over, so say when and how."""
-    ends = _ENDS if with_resolved else ()
+def layout(now: datetime, state: State) -> Layout[Violation]:
+    """How violations are listed. Of those that are over, when and how; of waived ones, by whom."""
+    ends = {State.OPEN: (), State.WAIVED: _WAIVERS}.get(state, _ENDS)
 
     def row(violation: Violation) -> Row:
-        over = _end(violation, now) if with_resolved else ()
+        match state:
+            case State.OPEN:
+                over: Row = ()
+            case State.WAIVED:
+                over = _waiver(violation)
+            case _:
+                over = _end(violation, now)
         return (*_start(violation, now), *over, *_rest(violation))
 
     return Layout((*_COLUMNS, *ends, *_TAIL, *_MESSAGE), row, FIELDS, record, lambda each: each.id)
@@ -86,6 +95,11 @@ def _end(violation: Violation, now: datetime) -> Row:
     return (f"{age(now - ended)} ago" if ended else "", violation.resolution or "")
 
 
+def _waiver(violation: Violation) -> Row:
+    waiver = violation.waiver
+    return (waiver.name, waiver.owner, f"{waiver.expires_at:%Y-%m-%d %H:%M}") if waiver else ("", "", "")
+
+
 def _rest(violation: Violation) -> Row:
     return (", ".join(violation.images), violation.file or "", said(violation))
 
@@ -101,7 +115,15 @@ def record(violation: Violation) -> Row:
         *(moment.isoformat() if moment else "" for moment in moments),
         *(violation.resolution or "", " ".join(violation.images), violation.file or ""),
         *(violation.message, violation.warning),
+        *_waiver_record(violation),
     )
+
+
+def _waiver_record(violation: Violation) -> Row:
+    waiver = violation.waiver
+    if waiver is None:
+        return ("",) * 5
+    return (waiver.name, waiver.owner, waiver.reason, waiver.ticket or "", waiver.expires_at.isoformat())
 
 
 def owner_name(violation: Violation) -> str:
@@ -144,6 +166,7 @@ def fields(violation: Detail, policy: Policy | None, now: datetime) -> Iterator[
     yield "Last verdict", _moment(violation.last_seen_at, now)
     if violation.resolved_at:
         yield "Resolved", f"{_moment(violation.resolved_at, now)}: {_HOW[violation.resolution or '']}"
+    yield "Waiver", list(_waived(violation))
     yield "Before", list(_before(violation, now))
     yield "Next", list(_next(violation, policy))
 
@@ -154,9 +177,21 @@ _HOW = {
     "policy_deleted": "the policy was deleted",
     "policy_changed": "the policy was changed and does not object any more",
     "out_of_scope": "the policy does not cover the resource any more",
-    "waived": "waived",
+    "waived": "a waiver covers it",
     "": "over",
 }
+
+
+def _waived(violation: Violation) -> Iterator[str]:
+    waiver = violation.waiver
+    if waiver is None:
+        return
+    yield f"{waiver.name} of {waiver.owner}: {waiver.reason}"
+    yield waiver.ticket or ""
+    if waiver.ended_at:
+        yield f"covered it until {waiver.ended_at:%Y-%m-%d %H:%M:%S} UTC"
+    else:
+        yield f"covers it until {waiver.expires_at:%Y-%m-%d %H:%M:%S} UTC; admission knows no waivers"
 
 
 def _before(violation: Detail, now: datetime) -> Iterator[str]:

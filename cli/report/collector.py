@@ -6,6 +6,8 @@ in one process), so that counting records is counting resources and verdicts.
 """
 
 from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 
 from cli.report.model import (
     API_VERSION,
@@ -17,6 +19,7 @@ from cli.report.model import (
     Resource,
     ScanReport,
     Summary,
+    WaiverItem,
     is_violation,
     sorted_errors,
     sorted_findings,
@@ -32,6 +35,7 @@ from pipeline.events import (
     Topic,
     Verdict,
 )
+from pipeline.waivers import WaiverApplied
 
 TOPICS = (Topic.RESOURCES, Topic.POLICIES, Topic.VERDICTS, Topic.DEADLETTERS)
 """What the collector has to be subscribed to."""
@@ -46,9 +50,14 @@ _PolicyKey = tuple[str, ...]
 
 
 class Collector:
-    """Takes deliveries, gives a report. Order of arrival does not matter."""
+    """Takes deliveries, gives a report. Order of arrival does not matter.
 
-    def __init__(self) -> None:
+    `clock`: says whether a waiver has expired when the report is made.
+    """
+
+    def __init__(self, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._clock = clock
+        self._waivers: dict[str, WaiverApplied] = {}
         self._resources = 0
         self._outcomes: defaultdict[str, Counter[Outcome]] = defaultdict(Counter)
         self._findings: list[Finding] = []
@@ -84,6 +93,8 @@ class Collector:
                 self._resources += 1
             case PolicyChecked() as checked:
                 self._take_policy(checked)
+            case WaiverApplied() as waiver:
+                self._waivers[waiver.name] = waiver
             case _:  # PolicyApplied: its PolicyChecked says what became of it
                 pass
 
@@ -109,7 +120,9 @@ class Collector:
 
     def report(self) -> ScanReport:
         """The report of everything taken so far."""
-        findings = sorted_findings(self._findings)
+        everything = sorted_findings(self._findings)
+        findings = [finding for finding in everything if finding.waiver is None]
+        waived = tuple(finding for finding in everything if finding.waiver is not None)
         totals = sum(self._outcomes.values(), Counter[Outcome]())
         return ScanReport(
             api_version=API_VERSION,
@@ -122,11 +135,30 @@ class Collector:
                 warned=totals[Outcome.WARN],
                 failed=totals[Outcome.FAIL],
                 errored=totals[Outcome.ERROR],
+                waived=len(waived),
             ),
             violations=tuple(finding for finding in findings if is_violation(finding)),
             warnings=tuple(finding for finding in findings if finding.outcome is Outcome.WARN),
             errors=sorted_errors(self._errors),
             policies=self._policy_items(),
+            waived=waived,
+            waivers=self._waiver_items(Counter(finding.waiver for finding in waived)),
+        )
+
+    def _waiver_items(self, waived: Mapping[str | None, int]) -> tuple[WaiverItem, ...]:
+        now = self._clock()
+        return tuple(
+            WaiverItem(
+                name=name,
+                owner=_text(waiver.owner),
+                reason=_text(waiver.reason),
+                ticket=_text_or_none(waiver.ticket),
+                expires=waiver.expires,
+                expired=waiver.expires <= now,
+                waived=waived.get(name, 0),
+                file=_text_or_none(waiver.file),
+            )
+            for name, waiver in sorted(self._waivers.items())
         )
 
     def _policy_items(self) -> tuple[PolicyItem, ...]:
@@ -179,6 +211,7 @@ def _finding(verdict: Verdict) -> Finding:
         image=None if image is None else _text(image),
         file=_text_or_none(verdict.file),
         policy_title=_text_or_none(verdict.policy.title),
+        waiver=verdict.waiver.name if verdict.waiver else None,
     )
 
 

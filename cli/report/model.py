@@ -6,6 +6,7 @@ keys may be added; a change of the ones that exist needs a new `apiVersion`.
 """
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Literal
 
 import msgspec
@@ -48,6 +49,8 @@ class Finding(ReportStruct, frozen=True):
     file: str | None
     """Where the manifest was read; null for an object of a cluster."""
     policy_title: str | None
+    waiver: str | None = None
+    """Name of the waiver that covers it; null where none does."""
 
 
 class ErrorItem(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
@@ -109,13 +112,31 @@ class Summary(
     warned: int
     failed: int
     errored: int
+    waived: int = 0
+    """Of those that failed, or that warned in mode `enforce`: so many are covered by waivers."""
+
+
+class WaiverItem(ReportStruct, frozen=True):
+    """A waiver that the audit was given, in effect or not."""
+
+    name: str
+    owner: str
+    reason: str
+    ticket: str | None
+    expires: datetime
+    expired: bool
+    """Whether that was over when the report was made."""
+    waived: int
+    """Violations that it covers."""
+    file: str | None
 
 
 class ScanReport(ReportStruct, frozen=True):
     """One audit. Lists are sorted, so that equal audits give equal reports.
 
     `violations`: outcome `fail` in any mode, and `warn` where the mode is
-    `enforce`; such a `warn` is in `warnings` too, which has every `warn`.
+    `enforce`; such a `warn` is in `warnings` too, which has every `warn`. What a waiver covers
+    is in `waived` and in neither of them.
     """
 
     api_version: Literal["tocsin.dev/v1"]
@@ -125,6 +146,8 @@ class ScanReport(ReportStruct, frozen=True):
     warnings: tuple[Finding, ...]
     errors: tuple[ErrorItem, ...]
     policies: tuple[PolicyItem, ...]
+    waived: tuple[Finding, ...] = ()
+    waivers: tuple[WaiverItem, ...] = ()
 
 
 def is_violation(finding: Finding) -> bool:
@@ -149,7 +172,7 @@ def policies_by_name(report: ScanReport) -> dict[str, PolicyItem]:
         known = named.get(item.name)
         if known is None or (known.error and not item.error):
             named[item.name] = item
-    for finding in (*report.violations, *mere_warnings(report)):
+    for finding in (*report.violations, *mere_warnings(report), *report.waived):
         if finding.policy not in named:
             named[finding.policy] = _unloaded(finding.policy, finding.mode, finding.policy_title)
     for error in report.errors:
@@ -195,6 +218,7 @@ def _finding_key(finding: Finding) -> tuple[object, ...]:
         finding.warning,
         finding.policy_title or "",
         _full_key(finding.owner),
+        finding.waiver or "",
     )
 
 

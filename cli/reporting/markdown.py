@@ -71,6 +71,9 @@ def _numbers(report: Report, compares: bool) -> Iterator[Row]:
         ("Mean time to fix", *(words.lasting(each.mean_seconds_to_fix) for each in (now, before))),
     ):
         yield (name, of_now, of_before) if compares else (name, of_now)
+    if report.summary.waived:
+        row = ("Waived now", words.number(report.summary.waived), "")
+        yield row if compares else row[:2]
     if report.resources:
         clean = max(report.resources - report.violating, 0)
         share = words.percent(clean, report.resources)

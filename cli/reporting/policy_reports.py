@@ -97,13 +97,25 @@ def _result(said: Said) -> dict[str, Any]:
     }
     if said.severity in _SEVERITIES:
         found["severity"] = said.severity
+    if waiver := said.waiver:
+        found["properties"] |= {
+            "waiver": waiver.name,
+            "waiverOwner": waiver.owner,
+            "waiverReason": clip(printable(waiver.reason), _MESSAGE),
+            "waiverExpires": waiver.expires.isoformat(),
+        }
     if message := said.message or said.title:
         found["message"] = clip(printable(message), _MESSAGE)
     return found
 
 
 def result(said: Said) -> str:
-    """Their word for it: `warn` is of "non-scored policies whose requirements were not met"."""
+    """Their word for it: `warn` is of "non-scored policies whose requirements were not met".
+
+    What a waiver covers is `skip`: it counts for nothing, and says that it is there.
+    """
+    if said.waiver is not None:
+        return "skip"
     match said.outcome:
         case Outcome.PASS:
             return "pass"

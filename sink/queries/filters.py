@@ -5,14 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, assert_never
 
-from sqlalchemy import ColumnElement, func, not_, or_, select, tuple_
+from sqlalchemy import ColumnElement, and_, func, not_, or_, select, tuple_
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from sink.queries.terms import Term, any_of, equals, named, path
 from sink.queries.words import State
+from sink.spans import Resolution
 from sink.tables import policies, violations
 
 _COLUMNS = violations.c
+IS_WAIVED = and_(_COLUMNS.resolution == Resolution.WAIVED.value, _COLUMNS.waiver_ended_at.is_(None))
+"""That a waiver covers a violation now; as an index has it."""
 _KIND = func.lower(_COLUMNS.kind)
 _WORKLOAD_KIND = func.lower(_COLUMNS.workload_kind)
 
@@ -70,6 +73,8 @@ def _state(state: State) -> Iterator[ColumnElement[bool]]:
             yield _COLUMNS.resolved_at.is_(None)
         case State.RESOLVED:
             yield _COLUMNS.resolved_at.is_not(None)
+        case State.WAIVED:
+            yield IS_WAIVED
         case State.ALL:
             pass
         case _:

@@ -29,6 +29,39 @@ class Owner(Item, frozen=True):
     name: str
 
 
+class Waiving(Item, frozen=True):
+    """What waives a violation, or did: its span ended because of it."""
+
+    name: str
+    owner: str
+    reason: str
+    ticket: str | None
+    expires_at: datetime
+    ended_at: datetime | None
+    """When it covered the violation no more; null while it does."""
+
+
+class Waiver(Item, frozen=True):
+    """A waiver that is there, whether or not it still waives anything."""
+
+    name: str
+    cluster: str
+    policies: tuple[str, ...]
+    match: dict[str, Any]
+    """As it was written."""
+    owner: str
+    reason: str
+    ticket: str | None
+    file: str | None
+    """Where it was read: a file, or `ConfigMap NAMESPACE/NAME`."""
+    applied_at: datetime
+    expires_at: datetime
+    violations: int
+    """That it covers now."""
+    unknown_policies: tuple[str, ...]
+    """Names, not globs, of policies that are not loaded."""
+
+
 class Violation(Item, frozen=True):
     """A span in which a resource (or one image of it) violated a policy. Open while `resolved_at` is null."""
 
@@ -53,6 +86,8 @@ class Violation(Item, frozen=True):
     """When a verdict last said so; a verdict that stays as it is is not told again."""
     resolved_at: datetime | None
     resolution: str | None
+    waiver: Waiving | None
+    """Of one with the resolution `waived`; the violation is there all the same."""
 
 
 class Span(Item, frozen=True):
@@ -137,6 +172,8 @@ class Summary(Item, frozen=True):
 
     open: int
     enforce: int
+    waived: int
+    """Violations that waivers cover now; they are not among the open ones."""
     policies: tuple[Count, ...]
     """The most violated first, as in the other lists."""
     namespaces: tuple[Count, ...]
@@ -204,6 +241,8 @@ class Readiness(Item, frozen=True):
     """That it applies to."""
     refused: int
     """Resources that fail, or pass with a warning."""
+    waived: int
+    """How many of those have a violation that is waived here: admission refuses them all the same."""
     errors: int
     """Resources that it could not be evaluated on: admission refuses them, too."""
     workloads: int

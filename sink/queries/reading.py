@@ -7,7 +7,7 @@ from sqlalchemy import Select
 from sqlalchemy.engine import Connection, RowMapping
 
 from sink.database import translated
-from sink.queries.model import Owner, Resource, Violation
+from sink.queries.model import Owner, Resource, Violation, Waiving
 
 
 def page(connection: Connection, query: Select[Any]) -> Sequence[RowMapping]:
@@ -44,4 +44,16 @@ def attributes(row: RowMapping) -> dict[str, Any]:
         "last_seen_at": row["last_seen_at"],
         "resolved_at": row["resolved_at"],
         "resolution": row["resolution"],
+        "waiver": _waiving(row) if row["waiver"] else None,
     }
+
+
+def _waiving(row: RowMapping) -> Waiving:
+    return Waiving(
+        name=row["waiver"],
+        owner=row["waiver_owner"],
+        reason=row["waiver_reason"],
+        ticket=row["waiver_ticket"] or None,
+        expires_at=row["waiver_expires_at"],
+        ended_at=row["waiver_ended_at"],
+    )

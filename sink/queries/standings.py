@@ -8,6 +8,7 @@ from sqlalchemy.engine import Connection, RowMapping
 
 from pipeline.events import Mode, Outcome
 from sink.database import translated
+from sink.queries.filters import IS_WAIVED
 from sink.queries.model import Readiness, Standing
 from sink.queries.reader import Reader
 from sink.queries.reading import page
@@ -90,10 +91,14 @@ async def _ready(reader: Reader, policy: RowMapping, since: datetime) -> Readine
         with translated(connection.engine.url):
             return connection.execute(query).mappings().one()
 
-    def ask(connection: Connection) -> tuple[RowMapping, RowMapping]:
-        return one(connection, counts), one(connection, lives)
+    covered = select(func.count(violations.c.resource_key.distinct()).label("resources")).where(
+        violations.c.policy == name, violations.c.cluster == cluster, IS_WAIVED
+    )
 
-    found, spans = await reader.run(ask)
+    def ask(connection: Connection) -> tuple[RowMapping, RowMapping, RowMapping]:
+        return one(connection, counts), one(connection, lives), one(connection, covered)
+
+    found, spans, waived = await reader.run(ask)
     problem = policy["error"] or policy["unsupported"] or None
     return Readiness(
         policy=name,
@@ -104,6 +109,7 @@ async def _ready(reader: Reader, policy: RowMapping, since: datetime) -> Readine
         problem=problem,
         resources=found["resources"],
         refused=found["refused"],
+        waived=waived["resources"],
         errors=found["errors"],
         workloads=found["workloads"],
         oldest_opened_at=spans["oldest"],

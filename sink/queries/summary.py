@@ -14,6 +14,7 @@ from sink.queries.model import Count, Period, Summary
 from sink.queries.reader import Reader
 from sink.queries.reading import page
 from sink.queries.seconds import seconds
+from sink.queries.violations import count_waived
 from sink.queries.words import State
 from sink.spans import Resolution
 from sink.tables import policies, violations
@@ -28,7 +29,8 @@ async def summarise(reader: Reader, wanted: Filter, since: datetime, now: dateti
     The filter's own state and times say nothing here. Asked on three connections at the same time:
     each question reads a hundred thousand index entries.
     """
-    where = [*conditions(replace(wanted, state=State.ALL, since=None, until=None))]
+    everything = replace(wanted, state=State.ALL, since=None, until=None)
+    where = [*conditions(everything)]
     earlier = since - (now - since)
     async with asyncio.TaskGroup() as group:
         asked = group.create_task(reader.run(lambda connection: _open(connection, where)), name="open")
@@ -38,12 +40,14 @@ async def summarise(reader: Reader, wanted: Filter, since: datetime, now: dateti
         before = group.create_task(
             reader.run(lambda connection: _happened(connection, where, earlier, since)), name="before"
         )
+        waived = group.create_task(count_waived(reader, everything), name="waived")
     groups, severities = asked.result()
     total = sum(row["count"] for row in groups)
     period = _period(later.result(), since, now, total)
     return Summary(
         open=total,
         enforce=sum(row["count"] for row in groups if row["mode"] == "enforce"),
+        waived=waived.result(),
         policies=_counts(groups, lambda row: row["policy"]),
         namespaces=_counts(groups, lambda row: row["namespace"]),
         severities=_counts(groups, lambda row: severities.get((row["cluster"], row["policy"]), _NONE)),

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, literal, select, tuple_
 from sqlalchemy.engine import Connection, RowMapping
 
 from pipeline.events import Outcome, ResourceRef
+from pipeline.waivers import WaiverRef
 from sink.queries.filters import Filter, of_severity
 from sink.queries.reader import Reader
 from sink.queries.reading import page
@@ -26,6 +27,10 @@ class _Data(msgspec.Struct, frozen=True):
     """What of a verdict's data is wanted here."""
 
     resource: ResourceRef
+    waiver: WaiverRef | None = None
+
+
+_data = msgspec.json.Decoder(_Data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,8 @@ class Said:
     outcome: str
     message: str
     evaluated_at: datetime
+    waiver: WaiverRef | None = None
+    """What covers it, where it is a violation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +107,17 @@ def _rows(connection: Connection, wanted: Filter, size: int) -> Iterator[RowMapp
 
 
 def _judged(rows: Sequence[RowMapping], known: Mapping[tuple[str, str], RowMapping]) -> Judged:
+    data = [_data.decode(row["data"]) for row in rows]
     return Judged(
-        resource=msgspec.json.decode(rows[-1]["data"], type=_Data).resource,
-        said=tuple(_said(row, known.get((row["cluster"], row["policy"]))) for row in rows),
+        resource=data[-1].resource,
+        said=tuple(
+            _said(row, known.get((row["cluster"], row["policy"])), each.waiver)
+            for row, each in zip(rows, data, strict=True)
+        ),
     )
 
 
-def _said(row: RowMapping, policy: RowMapping | None) -> Said:
+def _said(row: RowMapping, policy: RowMapping | None, waiver: WaiverRef | None) -> Said:
     return Said(
         policy=row["policy"],
         title=policy["title"] if policy else "",
@@ -115,4 +126,5 @@ def _said(row: RowMapping, policy: RowMapping | None) -> Said:
         outcome=row["outcome"],
         message=row["message"],
         evaluated_at=row["evaluated_at"],
+        waiver=waiver,
     )

@@ -77,6 +77,14 @@ class _Listing:
         return self._query.where(orders.after(self._columns, last, downwards=self._downwards))
 
 
+async def count_waived(reader: Reader, wanted: Filter) -> int:
+    """How many violations waivers cover now; the filter's own state says nothing here."""
+    where = conditions(replace(wanted, state=State.WAIVED))
+    query = select(func.count().label("count")).select_from(violations).where(*where)
+    found = await reader.run(lambda connection: page(connection, query))
+    return int(found[0]["count"])
+
+
 async def list_period(
     reader: Reader,
     wanted: Filter,

@@ -9,6 +9,8 @@ class State(StrEnum):
     OPEN = "open"
     RESOLVED = "resolved"
     ALL = "all"
+    WAIVED = "waived"
+    """Those that a waiver covers now."""
 
 
 class Sort(StrEnum):

@@ -251,8 +251,8 @@ async def test_the_sink_writes_a_log_to_its_end(store: Store) -> None:
             await bus.seal(topic)
         await run_sink(consumer, store, bus.log_id)
     assert {name: len(found) for name, found in (await rows(store)).items()} == {
-        "objects": 1, "policies": 1, "policy_versions": 1, "resources": 1, "source_errors": 0,
-        "verdicts": 1, "violations": 1,
+        "objects": 1, "outbox": 0, "policies": 1, "policy_versions": 1, "resources": 1, "source_errors": 0,
+        "subscribers": 0, "undelivered": 0, "verdicts": 1, "violations": 1, "waivers": 0,
     }  # fmt: skip
 
 

@@ -10,7 +10,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from shutil import copytree
+from shutil import copyfile, copytree
 from types import MappingProxyType
 
 from tests.e2e.command import TIMEOUT, TOCSIN, environment
@@ -36,6 +36,7 @@ def run(text: str, folder: Path, settings: Mapping[str, str] = _NO_SETTINGS) -> 
     """
     for name in ("shop", "policies"):
         copytree(ROOT / "examples" / name, folder / name)
+    copyfile(ROOT / "examples" / "waivers.yaml", folder / "waivers.yaml")
     blocks = _MARKED if _MARK in text else _BLOCK
     return blocks.sub(lambda block: "".join(_lines(block[0], folder, settings)), text)
 

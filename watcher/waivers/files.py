@@ -18,7 +18,7 @@ from watcher.waivers.reading import FoundWaiver, read_files
 
 
 class FollowedWaivers:
-    """`known`: key -> file of what an earlier run published from files."""
+    """`known`: key -> file of what an earlier run published, `failures`: keys of what it could not read."""
 
     def __init__(
         self,
@@ -27,12 +27,13 @@ class FollowedWaivers:
         settings: SourceSettings,
         clock: Clock,
         known: Mapping[str, str],
+        failures: Sequence[str] = (),
     ) -> None:
         self._publisher = publisher
         self._settings = settings
         self._clock = clock
         self._snapshot = Snapshot(paths)
-        self._board = Board(settings.cluster, known)
+        self._board = Board(settings.cluster, known, failures)
 
     @property
     def failing(self) -> frozenset[str]:

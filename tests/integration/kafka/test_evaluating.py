@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -21,6 +21,7 @@ from evaluator.rego.pool import WorkerPool
 from evaluator.service import PartitionedEvaluator
 from pipeline.bus import Record
 from pipeline.events import (
+    Change,
     Event,
     EventType,
     Outcome,
@@ -42,6 +43,7 @@ from pipeline.kafka.reading import read_topic
 from pipeline.kafka.transactions import Transactions
 from pipeline.kafka.wire import Message, encode
 from pipeline.settings import EvaluatorSettings, KafkaSettings, load_settings
+from pipeline.waivers import WaiverApplied, WaiverMatch, waiver_key
 from tests.e2e.command import NOT_PRIVILEGED, pod, policy
 from tests.kafka.broker import Broker
 
@@ -397,3 +399,64 @@ async def test_an_event_too_large_for_the_log_is_said_and_mended(settings: Kafka
         await bus.publish([record])
         assert [letter.event for letter in await _records(small, Topic.DEADLETTERS)][1:] == [None]
         assert [found.key for found in await _records(small, Topic.RESOURCES)] == [key]
+
+
+def _waiver(name: str = "w", *, days: int = 1) -> Record:
+    waiver = WaiverApplied(
+        cluster="c",
+        name=name,
+        digest=name,
+        policies=("p",),
+        match=WaiverMatch(namespaces=("d",), names=("a*",)),
+        owner="team",
+        reason="why",
+        expires=NOW + timedelta(days=days),
+    )
+    key = waiver_key("c", name)
+    return Record(Topic.POLICIES, key, _event(EventType.WAIVER_APPLIED, "c", key, waiver))
+
+
+async def _told(settings: KafkaSettings, key: str) -> list[tuple[Change, str]]:
+    """The change and the waiver of each verdict of a key that is still on the topic."""
+    data = [record.event.data for record in await _records(settings, Topic.VERDICTS) if record.event]
+    return [
+        (each.change, each.waiver.name if each.waiver else "")
+        for each in data
+        if isinstance(each, Verdict) and f"c/{each.resource.uid}/p" == key
+    ]
+
+
+async def _until_told(settings: KafkaSettings, key: str, wanted: list[tuple[Change, str]]) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while await _told(settings, key) != wanted:
+            pass  # each reading waits for the broker
+
+
+async def test_a_waiver_holds_across_a_restart_and_its_end_is_told(settings: KafkaSettings) -> None:
+    await topics.create(settings)
+    begun = [(Change.NEW, ""), (Change.WAIVED, "w")]
+    async with KafkaBus.connect(settings) as bus:
+        async with _evaluating(settings):
+            await bus.publish([_policy("p")])
+            await bus.publish([_pod("a1", privileged=True), _pod("b1", privileged=True)])
+            await _until(settings, {"c/a1/p": Outcome.FAIL, "c/b1/p": Outcome.FAIL})
+            await bus.publish([_waiver()])
+            await _until_told(settings, "c/a1/p", begun)
+        async with _evaluating(settings):  # nothing changed: only what is new is told
+            await bus.publish([_pod("a2", privileged=True)])
+            await _until_told(settings, "c/a2/p", [(Change.WAIVED, "w")])
+            await bus.publish([Record(Topic.POLICIES, waiver_key("c", "w"), None)])
+            await _until_told(settings, "c/a1/p", [*begun, (Change.RETURNED, "")])
+            await _until_told(settings, "c/a2/p", [(Change.WAIVED, "w"), (Change.RETURNED, "")])
+        assert await _told(settings, "c/b1/p") == [(Change.NEW, "")]
+
+
+async def test_a_waiver_that_expired_while_nobody_evaluated_covers_nothing_afterwards(
+    settings: KafkaSettings,
+) -> None:
+    await topics.create(settings)
+    async with KafkaBus.connect(settings) as bus:
+        await bus.publish([_waiver(days=0), _policy("p")])
+        await bus.publish([_pod("a1", privileged=True)])
+        async with _evaluating(settings):
+            await _until_told(settings, "c/a1/p", [(Change.NEW, "")])

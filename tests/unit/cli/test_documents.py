@@ -44,6 +44,8 @@ def test_the_json_report_has_the_promised_keys() -> None:
         "warnings",
         "errors",
         "policies",
+        "waived",
+        "waivers",
     ]
     assert (report["apiVersion"], report["kind"]) == ("tocsin.dev/v1", "ScanReport")
     assert list(report["summary"]) == [
@@ -54,6 +56,7 @@ def test_the_json_report_has_the_promised_keys() -> None:
         "warn",
         "fail",
         "error",
+        "waived",
     ]
     promised = {"resource", "owner", "policy", "mode", "outcome", "message", "warning", "images"}
     for finding in report["violations"] + report["warnings"]:

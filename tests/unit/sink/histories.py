@@ -25,6 +25,7 @@ from pipeline.events import (
     subject_of,
     verdict_key,
 )
+from pipeline.waivers import WaiverRef
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 CLUSTER = "prod"
@@ -38,11 +39,13 @@ class Said:
     mode: Mode = Mode.WARN
     digest: str = "p1"
     reason: Withdrawal | None = None
+    waiver: str = ""
 
 
 PASS = Said(Outcome.PASS)
 FAIL = Said(Outcome.FAIL)
 ERROR = Said(Outcome.ERROR)
+WAIVED = Said(Outcome.FAIL, waiver="legacy")
 
 
 def withdrawn(reason: Withdrawal) -> Said:
@@ -77,7 +80,12 @@ def verdict(
         explanation=Explanation(line=3, expression="isCompliant", decided=0),
         reason=said.reason,
         file=file,
+        waiver=waiver(said.waiver) if said.waiver else None,
     )
+
+
+def waiver(name: str) -> WaiverRef:
+    return WaiverRef(name=name, owner="team", reason="why", expires=START + timedelta(days=9), ticket="T-1")
 
 
 def told(verdict: Verdict, previous: str = "", offset: int = -1) -> Record:
@@ -114,6 +122,9 @@ _SAYINGS = st.one_of(
         st.sampled_from(["p1", "p2"]),
     ),
     st.sampled_from(Withdrawal).map(withdrawn),
+    st.builds(
+        Said, st.just(Outcome.FAIL), st.sampled_from(Mode), waiver=st.sampled_from(["legacy", "pilot"])
+    ),
 )
 
 

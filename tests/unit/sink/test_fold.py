@@ -17,7 +17,7 @@ from pipeline.bus import Record
 from pipeline.events import Event, Outcome, Verdict, Withdrawal, is_violation
 from sink.fold import fold
 from sink.rows import Row
-from tests.unit.sink.histories import ERROR, FAIL, PASS, START, Said, history, logs, withdrawn
+from tests.unit.sink.histories import ERROR, FAIL, PASS, START, WAIVED, Said, history, logs, withdrawn
 
 
 @dataclass
@@ -30,7 +30,12 @@ class Tables:
     def write(self, records: Iterable[Record]) -> "Tables":
         last = {key: row["event_id"] for key, row in self.verdicts.items()}
         open_ = {row["verdict_key"]: row for row in self.violations.values() if row["resolved_at"] is None}
-        after = fold(map(_event, records), last, open_)
+        waived = {
+            row["verdict_key"]: row
+            for row in self.violations.values()
+            if row["resolution"] == "waived" and row["waiver_ended_at"] is None
+        }
+        after = fold(map(_event, records), last, open_, waived)
         self.verdicts |= after.verdicts
         self.violations |= after.violations
         for key in after.ended:
@@ -75,6 +80,34 @@ def test_a_policy_that_changes_and_still_objects_goes_on_and_a_later_fix_is_a_fi
     changed = Said(Outcome.FAIL, digest="p2")
     assert spans(FAIL, changed, Said(Outcome.PASS, digest="p2")) == [(0, 1, 2, "fixed")]
     assert spans(FAIL, Said(Outcome.PASS, digest="p2")) == [(0, 0, 1, "policy_changed")]
+
+
+def test_a_waiver_ends_a_violation_and_its_end_opens_another() -> None:
+    assert spans(FAIL, WAIVED, FAIL) == [(0, 1, 1, "waived"), (2, 2, None, None)]
+
+
+def test_a_violation_that_is_born_waived_is_over_at_once_and_seen_while_it_is_there() -> None:
+    other = Said(Outcome.FAIL, waiver="pilot")
+    tables = Tables().write(history("web", [WAIVED, ERROR, other]))
+    assert tables.spans() == [(0, 2, 0, "waived")]
+    (row,) = tables.violations.values()
+    assert (row["waiver"], row["waiver_owner"], row["waiver_ended_at"]) == ("pilot", "team", None)
+
+
+def test_what_is_fixed_under_a_waiver_is_waived_no_more_and_opens_nothing() -> None:
+    tables = Tables().write(history("web", [FAIL, WAIVED, PASS, PASS]))
+    assert tables.spans() == [(0, 1, 1, "waived")]
+    (row,) = tables.violations.values()
+    assert row["waiver_ended_at"] == START + timedelta(minutes=2)
+
+
+def test_only_the_beginning_of_a_waiver_is_news_for_whoever_follows() -> None:
+    first, second = history("web", [WAIVED, Said(Outcome.FAIL, waiver="pilot")])
+    begun = fold([_event(first)], {}, {}, {})
+    assert begun.news == set(begun.violations)
+    gone_on = fold([_event(second)], begun.last, {}, begun.waived)
+    assert gone_on.violations
+    assert gone_on.news == set()
 
 
 def test_a_manifest_that_comes_back_opens_a_new_violation() -> None:
@@ -125,7 +158,7 @@ def test_a_log_that_comes_again_from_its_beginning_leaves_the_same_rows(
 
 
 @given(logs())
-def test_of_each_key_at_most_one_violation_is_open_and_it_is_what_the_last_verdict_says(
+def test_of_each_key_at_most_one_violation_is_open_or_waived_and_it_is_what_the_last_verdict_says(
     log: Sequence[Record],
 ) -> None:
     tables = Tables().write(log)
@@ -133,9 +166,12 @@ def test_of_each_key_at_most_one_violation_is_open_and_it_is_what_the_last_verdi
     last = {record.key: _event(record)[2] for record in log}
     said = {key: verdict for key, verdict in last.items() if verdict.outcome is not Outcome.ERROR}
     assert len(open_) == len(set(open_))
-    assert {key for key in said if key in open_} == {
-        key for key, verdict in said.items() if is_violation(verdict.outcome, verdict.policy.mode)
-    }
+    violated = {key for key, each in said.items() if is_violation(each.outcome, each.policy.mode)}
+    waived = {key for key in violated if said[key].waiver}
+    assert {key for key in said if key in open_} == violated - waived
+    now = [row for row in tables.violations.values() if row["waiver"] and row["waiver_ended_at"] is None]
+    assert len(now) == len({row["verdict_key"] for row in now})
+    assert {row["verdict_key"] for row in now if row["verdict_key"] in said} == waived
 
 
 @given(logs())
@@ -143,4 +179,9 @@ def test_a_violation_ends_after_it_began_and_says_how(log: list[Record]) -> None
     for row in Tables().write(log).violations.values():
         assert row["opened_at"] <= row["last_seen_at"]
         assert (row["resolved_at"] is None) == (row["resolution"] is None)
-        assert row["resolved_at"] is None or row["last_seen_at"] < row["resolved_at"]
+        if row["resolution"] == "waived":
+            assert row["waiver"]
+            assert row["waiver_ended_at"] is None or row["resolved_at"] < row["waiver_ended_at"]
+        else:
+            assert row["waiver"] == ""
+            assert row["resolved_at"] is None or row["last_seen_at"] < row["resolved_at"]

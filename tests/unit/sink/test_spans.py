@@ -6,15 +6,15 @@ Not covered: rows (`test_fold`), the database (`tests/contract/test_store`).
 import pytest
 
 from pipeline.events import Mode, Outcome, Withdrawal
-from sink.spans import Continues, Opens, Resolution, Resolves, Step, step
-from tests.unit.sink.histories import ERROR, FAIL, PASS, Said, verdict, withdrawn
+from sink.spans import Before, Continues, Opens, Resolution, Resolves, Step, Unwaives, Waives, step
+from tests.unit.sink.histories import ERROR, FAIL, PASS, WAIVED, Said, verdict, withdrawn
 
 WARN = Said(Outcome.WARN)
 ENFORCED_WARN = Said(Outcome.WARN, Mode.ENFORCE)
 
 
 def after(said: Said, *, is_open: bool) -> Step:
-    return step(verdict(said), is_open=is_open, policy_digest="p1")
+    return step(verdict(said), Before.OPEN if is_open else Before.NOTHING, "p1")
 
 
 @pytest.mark.parametrize("said", [FAIL, ENFORCED_WARN])
@@ -49,3 +49,23 @@ def test_an_error_ends_nothing() -> None:
 @pytest.mark.parametrize("reason", Withdrawal)
 def test_a_withdrawn_verdict_ends_the_violation_for_its_reason(reason: Withdrawal) -> None:
     assert after(withdrawn(reason), is_open=True) == Resolves(Resolution(reason.value))
+
+
+@pytest.mark.parametrize("before", Before)
+def test_a_violation_that_a_waiver_covers_is_waived_whatever_was_before(before: Before) -> None:
+    assert step(verdict(WAIVED), before, "p1") == Waives()
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        (FAIL, Unwaives(opens=True)),
+        (PASS, Unwaives(opens=False)),
+        (withdrawn(Withdrawal.RESOURCE_DELETED), Unwaives(opens=False)),
+        (ERROR, None),
+    ],
+)
+def test_what_was_waived_is_a_violation_again_or_over_and_an_error_says_neither(
+    said: Said, expected: Step
+) -> None:
+    assert step(verdict(said), Before.WAIVED, "p1") == expected
