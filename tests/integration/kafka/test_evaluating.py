@@ -416,7 +416,7 @@ def _waiver(name: str = "w", *, days: int = 1) -> Record:
     return Record(Topic.POLICIES, key, _event(EventType.WAIVER_APPLIED, "c", key, waiver))
 
 
-async def _told(settings: KafkaSettings, key: str) -> list[tuple[Change, str]]:
+async def _edges(settings: KafkaSettings, key: str) -> list[tuple[Change, str]]:
     """The change and the waiver of each verdict of a key that is still on the topic."""
     data = [record.event.data for record in await _records(settings, Topic.VERDICTS) if record.event]
     return [
@@ -426,13 +426,13 @@ async def _told(settings: KafkaSettings, key: str) -> list[tuple[Change, str]]:
     ]
 
 
-async def _until_told(settings: KafkaSettings, key: str, wanted: list[tuple[Change, str]]) -> None:
+async def _until_edges(settings: KafkaSettings, key: str, wanted: list[tuple[Change, str]]) -> None:
     async with asyncio.timeout(PATIENCE):
-        while await _told(settings, key) != wanted:
+        while await _edges(settings, key) != wanted:
             pass  # each reading waits for the broker
 
 
-async def test_a_waiver_holds_across_a_restart_and_its_end_is_told(settings: KafkaSettings) -> None:
+async def test_a_waiver_holds_across_a_restart_and_its_end_is_edges(settings: KafkaSettings) -> None:
     await topics.create(settings)
     begun = [(Change.NEW, ""), (Change.WAIVED, "w")]
     async with KafkaBus.connect(settings) as bus:
@@ -441,14 +441,14 @@ async def test_a_waiver_holds_across_a_restart_and_its_end_is_told(settings: Kaf
             await bus.publish([_pod("a1", privileged=True), _pod("b1", privileged=True)])
             await _until(settings, {"c/a1/p": Outcome.FAIL, "c/b1/p": Outcome.FAIL})
             await bus.publish([_waiver()])
-            await _until_told(settings, "c/a1/p", begun)
+            await _until_edges(settings, "c/a1/p", begun)
         async with _evaluating(settings):  # nothing changed: only what is new is told
             await bus.publish([_pod("a2", privileged=True)])
-            await _until_told(settings, "c/a2/p", [(Change.WAIVED, "w")])
+            await _until_edges(settings, "c/a2/p", [(Change.WAIVED, "w")])
             await bus.publish([Record(Topic.POLICIES, waiver_key("c", "w"), None)])
-            await _until_told(settings, "c/a1/p", [*begun, (Change.RETURNED, "")])
-            await _until_told(settings, "c/a2/p", [(Change.WAIVED, "w"), (Change.RETURNED, "")])
-        assert await _told(settings, "c/b1/p") == [(Change.NEW, "")]
+            await _until_edges(settings, "c/a1/p", [*begun, (Change.RETURNED, "")])
+            await _until_edges(settings, "c/a2/p", [(Change.WAIVED, "w"), (Change.RETURNED, "")])
+        assert await _edges(settings, "c/b1/p") == [(Change.NEW, "")]
 
 
 async def test_a_waiver_that_expired_while_nobody_evaluated_covers_nothing_afterwards(
@@ -459,4 +459,4 @@ async def test_a_waiver_that_expired_while_nobody_evaluated_covers_nothing_after
         await bus.publish([_waiver(days=0), _policy("p")])
         await bus.publish([_pod("a1", privileged=True)])
         async with _evaluating(settings):
-            await _until_told(settings, "c/a1/p", [(Change.NEW, "")])
+            await _until_edges(settings, "c/a1/p", [(Change.NEW, "")])
