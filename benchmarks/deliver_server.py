@@ -25,6 +25,7 @@ class Counter:
     number: int = 0
     first: float = 0.0
     last: float = 0.0
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
     all_there: asyncio.Event = field(default_factory=asyncio.Event)
 
     def expect(self, number: int) -> None:
@@ -36,6 +37,7 @@ class Counter:
         """A request came."""
         self.last = time.monotonic()
         self.first = self.first or self.last
+        self.begun.set()
         self.number += 1
         if self.number >= self.wanted:
             self.all_there.set()
