@@ -13,7 +13,7 @@ from tests.kafka.broker import Broker
 # a line that begins with a prompt, at least so often
 SHOWN = {
     "README.md": 6,
-    "docs/guides/violations.md": 25,
+    "docs/guides/violations.md": 20,
     "docs/guides/what-if.md": 5,
     "docs/guides/waivers.md": 10,
     "docs/guides/commands.md": 20,
