@@ -65,8 +65,25 @@ def chosen(found: Sequence[Violation], asked: Asked, severities: dict[Policy, st
     return [each for each in found if _is_chosen(each, asked, severities)]
 
 
+def is_waived(each: Violation) -> bool:
+    """Whether a waiver covers it now."""
+    return each.waiver is not None and each.waiver.ended_at is None
+
+
+def _is_in(each: Violation, state: State) -> bool:
+    match state:
+        case State.OPEN:
+            return each.resolved_at is None
+        case State.RESOLVED:
+            return each.resolved_at is not None
+        case State.WAIVED:
+            return is_waived(each)
+        case State.ALL:
+            return True
+
+
 def _is_chosen(each: Violation, asked: Asked, severities: dict[Policy, str]) -> bool:
-    if asked.state is not State.ALL and (each.resolved_at is None) != (asked.state is State.OPEN):
+    if not _is_in(each, asked.state):
         return False
     moment = each.resolved_at if asked.state is State.RESOLVED else each.opened_at
     assert moment is not None

@@ -24,12 +24,12 @@ from sink.queries.summary import summarise
 from sink.queries.terms import terms
 from sink.queries.violations import list_history, list_violations
 from sink.queries.words import By, Sort, State
-from sink.rows import resolved, violation_row
+from sink.rows import resolved, violation_row, waived
 from sink.tables import policies, violations
 from tests.contract import brute_force
 from tests.contract.brute_force import Asked
 from tests.contract.test_violation_queries import policy_row
-from tests.unit.sink.histories import START, Said, told, verdict
+from tests.unit.sink.histories import START, Said, told, verdict, waiver
 
 # few names, so that they meet; some that SQL could take for patterns
 CLUSTERS = ("prod", "test")
@@ -67,8 +67,12 @@ def rows(draw: st.DrawFn) -> list[dict[str, Any]]:
             record = told(one, f"{len(found)}")
             assert record.event is not None
             row = violation_row(f"{record.key}#{story}", record.event, one)
-            how = draw(st.sampled_from(["fixed", "resource_deleted", "policy_changed"]))
-            found.append(resolved(row, how, ended) if ended else row)
+            how = draw(st.sampled_from(["fixed", "resource_deleted", "policy_changed", "waived"]))
+            row = resolved(row, how, ended) if ended else row
+            if row["resolution"] == "waived":
+                lasts = ended == ends[-1] and draw(st.booleans())
+                row |= {**waived(waiver("legacy")), "waiver_ended_at": None if lasts else ends[-1]}
+            found.append(row)
     return found
 
 
@@ -251,6 +255,7 @@ async def test_a_summary_counts_what_is_open_and_what_came_and_went(
         wanted = brute_force.chosen(everything, whole, severity)
         open_ = [each for each in wanted if each.resolved_at is None]
         summary = await summarise(reader, filter_of(question), since, until)
+    assert summary.waived == sum(map(brute_force.is_waived, wanted))
     assert (summary.open, summary.enforce) == (len(open_), sum(each.mode == "enforce" for each in open_))
     for shown, name in (
         (summary.policies, lambda each: each.policy),
