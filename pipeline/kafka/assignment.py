@@ -31,6 +31,9 @@ _POLL_MS = 200
 _PAUSED_MS = 20
 """A partition that is paused goes on soon after its evaluator is through."""
 _BATCH = 500
+_OPENING = 30.0
+"""Seconds in which a claim is made, or begun again: a client that asked while a broker came back may wait for
+ever."""
 _REST = 0.25
 """Share of the session that ending the open transactions may take, before the partitions go."""
 
@@ -165,7 +168,8 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc] # the base ha
         try:
             async with asyncio.TaskGroup() as group:
                 with translated(self._settings.bootstrap):
-                    await claim.open(lambda: self._consumer.committed(place))
+                    async with asyncio.timeout(_OPENING):
+                        await claim.open(lambda: self._consumer.committed(place))
                 group.create_task(claim.keep_committing(), name=f"commit-{number}")
                 await self._work(claim)
         finally:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaTimeoutError
 
 from pipeline.bus import Record
 from pipeline.events import Topic
@@ -17,6 +18,8 @@ from pipeline.settings import KafkaSettings
 Take = Callable[[Record], None]
 
 _POLL_MS = 500
+_SILENCE = 30.0
+"""Seconds without a record where some are to come, after which a client has lost its way."""
 _AT_ONCE = 250
 """Messages between two turns of the loop, some 10 ms: heartbeats go on meanwhile."""
 
@@ -114,19 +117,27 @@ def _tell(topic: Topic, message: Any, take: Take) -> bool:
 async def _read(
     consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int], see: Callable[[Any], object]
 ) -> None:
-    """Every message before these offsets, from the first."""
+    """Every message before these offsets, from the first. Raises KafkaTimeoutError where they stop coming."""
+    now = asyncio.get_running_loop().time
     left = {place: end for place, end in ends.items() if end > 0}
     consumer.pause(*(set(ends) - set(left)))
     for place in left:
         consumer.seek(place, 0)  # without a group nobody else says where to begin
+    heard = now()
     while left:
         found = await consumer.getmany(timeout_ms=_POLL_MS, max_records=_AT_ONCE)
         for place, messages in found.items():
             for message in messages:
                 if message.offset < ends[place]:
                     see(message)
+        if found:
+            heard = now()
+        elif now() - heard > _SILENCE:
+            raise KafkaTimeoutError(f"no records for {_SILENCE:g} s")
         for place in list(left):
-            if await consumer.position(place) >= left[place]:
+            async with asyncio.timeout(_SILENCE):
+                position = await consumer.position(place)
+            if position >= left[place]:
                 consumer.pause(place)
                 del left[place]
         await asyncio.sleep(0)  # what was fetched before comes without a wait

@@ -33,7 +33,7 @@ from pipeline.events import (
     Verdict,
     source_of,
 )
-from pipeline.kafka import topics
+from pipeline.kafka import assignment, topics
 from pipeline.kafka.bus import KafkaBus
 from pipeline.kafka.consuming import member_options, started, staying
 from pipeline.kafka.errors import PartitionLostError
@@ -236,6 +236,26 @@ async def test_a_commit_that_is_not_answered_loses_the_partition(
     finally:
         broker.process.send_signal(signal.SIGCONT)
         await transactions.close()
+
+
+async def test_a_claim_that_is_not_answered_is_made_again(
+    settings: KafkaSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when a broker came back just then: the client waited for ever, and the partition with it."""
+    await topics.create(settings)
+    monkeypatch.setattr(assignment, "_OPENING", 1.0)
+    start, asked = Transactions.start, [0]
+
+    async def unanswered_at_first(transactions: Transactions) -> None:
+        asked[0] += 1
+        if asked[0] <= settings.partitions:
+            await asyncio.Event().wait()
+        await start(transactions)
+
+    monkeypatch.setattr(Transactions, "start", unanswered_at_first)
+    async with KafkaBus.connect(settings) as bus, _evaluating(settings):
+        await bus.publish([_policy("p"), _pod("a", privileged=False)])
+        await _until(settings, {"c/a/p": Outcome.PASS})
 
 
 async def test_two_evaluators_share_the_work_and_one_takes_over_from_the_other(

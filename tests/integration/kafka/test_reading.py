@@ -7,7 +7,8 @@ import pytest
 
 from pipeline.bus import Record
 from pipeline.events import Topic
-from pipeline.kafka import topics
+from pipeline.kafka import reading, topics
+from pipeline.kafka.errors import LogAwayError
 from pipeline.kafka.partitions import partition_of
 from pipeline.kafka.producing import Producer
 from pipeline.kafka.reading import read_latest, read_partition, read_topic
@@ -55,3 +56,13 @@ async def test_of_each_key_the_last_that_can_be_read_is_told_in_the_order_of_the
     every: list[Record] = []
     await read_topic(kafka_settings, Topic.RESOURCES, every.append)
     assert len(every) == len(said) + 2
+
+
+async def test_records_that_stop_coming_end_the_reading(
+    kafka_settings: KafkaSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await topics.create(kafka_settings)
+    monkeypatch.setattr(reading, "_SILENCE", 1.0)
+    await read_partition(kafka_settings, Topic.RESOURCES, 0, lambda _: None)  # nothing is to come
+    with pytest.raises(LogAwayError, match="no records for 1 s"):
+        await read_partition(kafka_settings, Topic.RESOURCES, 0, lambda _: None, until=5)
