@@ -53,7 +53,8 @@ def translated(bootstrap: str) -> Iterator[None]:
         raise LogError(f"kafka {bootstrap}: access denied: {reason(error)}") from error
     except KafkaConnectionError as error:
         raise LogAwayError(f"kafka {bootstrap}: cannot be reached: {reason(error)}") from error
-    except (KafkaError, OSError) as error:
+    except (KafkaError, OSError, AssertionError) as error:
+        # the client asserts that a broker that has just come back knows of itself already
         raise LogAwayError(f"kafka {bootstrap}: {reason(error)}") from error
 
 
