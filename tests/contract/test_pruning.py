@@ -17,6 +17,7 @@ from pipeline.events import Withdrawal
 from sink import schema
 from sink.database import connect, parse_url
 from sink.pruning import count, heaps, prune
+from sink.spans import Resolution
 from sink.store import Store
 from sink.tables import metadata, verdicts, violations
 from tests.contract.test_inventory import applied, checked, pod
@@ -129,8 +130,14 @@ async def test_of_any_history_exactly_what_was_over_before_is_forgotten(
 
 
 async def _violations(engine: AsyncEngine, before: datetime) -> tuple[set[str], set[str]]:
-    """Ids of those that were over before then, and of the others."""
+    """Ids of those that were over before then, and of the others; what is waived is over with its waiver."""
+    columns = violations.c
+    asked = select(columns.id, columns.resolution, columns.resolved_at, columns.waiver_ended_at)
     async with engine.connect() as connection:
-        found = (await connection.execute(select(violations.c.id, violations.c.resolved_at))).all()
-    over = {row.id for row in found if row.resolved_at is not None and row.resolved_at < before}
+        found = (await connection.execute(asked)).all()
+    ends = {
+        row.id: row.waiver_ended_at if row.resolution == Resolution.WAIVED else row.resolved_at
+        for row in found
+    }
+    over = {known for known, ended in ends.items() if ended is not None and ended < before}
     return over, {row.id for row in found} - over

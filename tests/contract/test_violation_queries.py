@@ -233,8 +233,10 @@ async def test_a_list_goes_on_where_it_ended(reader: Reader, sort: Sort, state: 
     await put(
         reader, *(verdict(name=f"o-{n}", at=START + timedelta(days=1)) for n in range(5)), resolution="fixed"
     )
+    await put(reader, *(verdict(name=f"w-{n}") for n in range(5)), resolution="waived")
     wanted = Filter(state=state)
     whole = await ask(reader, wanted, sort)
+    assert whole
     found: list[Violation] = []
     token = ""
     while not found or token:
