@@ -21,10 +21,11 @@ _RAISED = frozenset(
     {
         'Unable connect to "%s:%s": %s',
         'Unable to request metadata from "%s:%s": %s',
+        "OffsetCommit failed for group %s due to group error (%s), will rejoin",
         "Sending username and password in the clear",
     }
 )
-"""Followed by an error that says as much; the last is what a setting asks for."""
+"""Followed by an error that says as much, or that is awaited; the last is what a setting asks for."""
 
 
 class Relay(logging.Handler):

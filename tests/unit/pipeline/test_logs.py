@@ -30,7 +30,10 @@ def _undone() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     levels = {name: logging.getLogger(name).level for name in (*logs._OURS, logs.SAID)}
+    client = logging.getLogger("aiokafka")  # told by us in a process that once spoke with a broker
+    relayed, client.handlers, client.propagate = client.handlers, [], True
     yield
+    client.handlers, client.propagate = relayed, not relayed
     root.handlers[:] = handlers
     root.setLevel(level)
     for name, before in levels.items():
