@@ -58,7 +58,8 @@ def test_json_is_the_scan_report_of_the_contract(folder: Path) -> None:
     report = tocsin(folder, "scan", "deploy", "-p", "policy.yaml", "-o", "json").report
     assert (report["apiVersion"], report["kind"]) == ("tocsin.dev/v1", "ScanReport")
     assert report["summary"] == {
-        "resources": 2, "policies": 1, "evaluations": 2, "pass": 1, "warn": 0, "fail": 1, "error": 0, "waived": 0,
+        "resources": 2, "policies": 1, "evaluations": 2,
+        "pass": 1, "warn": 0, "fail": 1, "error": 0, "waived": 0,
     }  # fmt: skip
     (violation,) = report["violations"]
     wanted: dict[str, Any] = {
