@@ -8,7 +8,6 @@ Writes benchmarks/results/containment.md.
 
 import asyncio
 import json
-import platform
 import resource
 import statistics
 import sys
@@ -16,13 +15,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from os import cpu_count
 from pathlib import Path
 
 import yaml
 
 import catalog
 from benchmarks import pods
+from benchmarks.machine import machine
 from evaluator.rego.engine import EngineName
 from evaluator.rego.pool import WorkerPool
 from evaluator.rego.questions import Failure, Question
@@ -58,11 +57,10 @@ def main() -> None:
     share = 1 - alone.cpu / pooled.cpu
     hangs = sorted(asyncio.run(_hang(settings)) for _ in range(RUNS))
     when = datetime.now(UTC).date().isoformat()
-    machine = f"{cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
     lines = [
         "# Containment",
         "",
-        f"{when}; {machine}; medians of {RUNS} runs; `make bench BENCH=containment`.",
+        f"{when}; {machine()}; medians of {RUNS} runs; `make bench BENCH=containment`.",
         "",
         f"{COUNT:,} Pods of {pods.TEMPLATES} templates under the {len(texts)} policies of the catalog's",
         f"baseline: {evaluations:,} evaluations by regorus, one worker, no memo.",

@@ -6,20 +6,20 @@ first request to the last; CPU and memory are the service's.
 """
 
 import asyncio
-import platform
 import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from os import cpu_count, getloadavg
+from os import getloadavg
 from pathlib import Path
 
 import psutil
 import yaml
 
 from benchmarks.deliver_server import Counter, counting
+from benchmarks.machine import machine
 from pipeline.bus import Record
 from pipeline.kafka import topics
 from pipeline.kafka.producing import Producer
@@ -135,10 +135,9 @@ async def _case(folder: Path, broker: Broker, case: Case, number: int) -> str:
 
 async def _measure(folder: Path, broker: Broker) -> AsyncIterator[str]:
     when = datetime.now(UTC).date().isoformat()
-    machine = f"{cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
     yield "# Deliveries to subscribers"
     yield ""
-    yield f"{when}; {machine}; {getloadavg()[0]:.1f} processes wanted a core when this began. One"
+    yield f"{when}; {machine()}; {getloadavg()[0]:.1f} processes wanted a core when this began. One"
     yield f"`tocsin deliver`, which uses one core; {EVENTS:,} verdicts of {RESOURCES} resources on one"
     yield f"broker, {PARTITIONS} partitions; subscribers on the same machine that answer 204 at once; up to 8"
     yield "requests at once to each."

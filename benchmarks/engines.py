@@ -5,12 +5,10 @@ Writes benchmarks/results/engines.md. The same policies and Pods for each; one c
 
 import asyncio
 import json
-import platform
 import statistics
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from os import cpu_count
 from pathlib import Path
 
 import regorus
@@ -19,6 +17,7 @@ from regopy import Input
 
 import catalog
 from benchmarks import opa, pods
+from benchmarks.machine import machine
 from benchmarks.timing import Timed, timed
 from evaluator.policies.document import Document
 from evaluator.rego.engine import EngineName, RegoEngine
@@ -59,11 +58,10 @@ def _document(pod: dict[str, object]) -> Document:
 
 def _head() -> list[str]:
     when = datetime.now(UTC).date().isoformat()
-    machine = f"{cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
     return [
         "# Rego engines side by side",
         "",
-        f"{when}; {machine}, shared with other work: compare within the table.",
+        f"{when}; {machine()}, shared with other work: compare within the table.",
         f"{POLICIES} policies of the catalog's baseline, {DOCUMENTS} Pods of 60 to 120 leaves;",
         "microseconds for one policy on one Pod, least and median of 7 runs (OPA's server: 3), one at",
         "a time, on one core; `opa bench`: mean over the policies, on one Pod.",

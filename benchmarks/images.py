@@ -8,14 +8,13 @@ benchmarks/results/images.md.
 import base64
 import json
 import os
-import platform
 import shutil
 import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from os import cpu_count, getloadavg
+from os import getloadavg
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from benchmarks.machine import machine
 from benchmarks.measure import Measured, measure
 from tests.images import Built, config, image, index, push
 from tests.registry import RunningRegistry, running_registry
@@ -62,8 +62,7 @@ def _measure(folder: Path, registry: RunningRegistry) -> Iterator[str]:
     signed = [_write_key_policy(folder, key)]
     yield "# Image configs and signatures"
     yield ""
-    machine = f"{cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
-    yield f"{datetime.now(UTC).date().isoformat()}; {machine}; the machine is shared: {getloadavg()[0]:.1f}"
+    yield f"{datetime.now(UTC).date().isoformat()}; {machine()}; the machine is shared: {getloadavg()[0]:.1f}"
     yield f"processes wanted a core when this began. {PODS:,} Pods as YAML, {IMAGES} images (a third of them"
     yield "indexes of two platforms) in CNCF distribution on the same machine, 3 policies with"
     yield "`fetchConfigFile`; each scan once. A chain is what one image needs: its manifest, or its index and"

@@ -9,17 +9,17 @@ watcher is measured by `benchmarks.watcher`.
 """
 
 import asyncio
-import platform
 import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from os import cpu_count, getloadavg
+from os import getloadavg
 from pathlib import Path
 
 from benchmarks import pipeline_figures
+from benchmarks.machine import machine
 from benchmarks.pipeline_figures import Conditions, Delays, Figures, Latency, Size, Sweep, Throughput
 from benchmarks.pipeline_load import batches, policies
 from benchmarks.pipeline_stack import PARTITIONS, Stack
@@ -46,8 +46,7 @@ _TICK = 0.02
 
 
 def _conditions() -> Conditions:
-    machine = f"{cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
-    return Conditions(datetime.now(UTC).date().isoformat(), machine, getloadavg()[0])
+    return Conditions(datetime.now(UTC).date().isoformat(), machine(), getloadavg()[0])
 
 
 async def _measure(part: str, folder: Path, broker: Broker, server: Server, figures: Figures) -> None:
@@ -119,7 +118,7 @@ async def _delays(stack: Stack, share: float, rate: float) -> Delays:
     count, done = int(rate * SECONDS), 0
     topics = (Topic.RESOURCES, Topic.VERDICTS)
     before = {topic: stack.bytes_on(topic) for topic in topics}
-    began = time.time()
+    cpu, began = stack.cpu(), time.time()
     async with asyncio.TaskGroup() as group:
         while done < count:
             due = min(count, int((time.time() - began + _TICK) * rate))
@@ -133,8 +132,17 @@ async def _delays(stack: Stack, share: float, rate: float) -> Delays:
             done = due
             await asyncio.sleep(_TICK)
     rows = await stack.in_rows([(number, stack.versions[number]) for number in sent])
+    used, took = _used(stack, cpu), max(rows.values()) - began
     resource_bytes, verdict_bytes = ((stack.bytes_on(topic) - before[topic]) / count for topic in topics)
-    return Delays(share, rate, *_percentiles(sent, rows), resource_bytes, verdict_bytes)
+    return Delays(
+        share,
+        rate,
+        *_percentiles(sent, rows),
+        resource_bytes,
+        verdict_bytes,
+        cpu={name: 1000 * spent / count for name, spent in used.items()},
+        cores=sum(used.values()) / took,
+    )
 
 
 def _percentiles(sent: Mapping[int, float], rows: Mapping[int, float]) -> tuple[float, float, float]:

@@ -37,7 +37,7 @@ class Throughput(msgspec.Struct, frozen=True):
 
 
 class Delays(msgspec.Struct, frozen=True):
-    """From the log to the row, in milliseconds, at a rate of changes a second. Bytes are of a change."""
+    """From the log to the row, in ms, at a rate of changes a second; bytes and `cpu` of a change."""
 
     share: float
     rate: float
@@ -46,6 +46,8 @@ class Delays(msgspec.Struct, frozen=True):
     most: float
     resource_bytes: float
     verdict_bytes: float
+    cpu: dict[str, float]
+    cores: float
 
 
 class Latency(msgspec.Struct, frozen=True):
@@ -168,13 +170,25 @@ Two evaluators, {latency.seconds:.0f} s each, at shares of {latency.limit:,.0f} 
 is published by itself: bytes on the log (zstd) are of records that hardly share a batch.
 """
     yield from _table(
-        ["share", "changes/s", "p50 ms", "p99 ms", "max ms", "resource bytes a change", "verdict bytes"],
+        [
+            "share",
+            "changes/s",
+            "p50 ms",
+            "p99 ms",
+            "max ms",
+            "resource bytes a change",
+            "verdict bytes",
+            *(f"CPU ms: {name}" for name in _PROCESSES),
+            "cores busy",
+        ],
         [
             [
                 f"{row.share:.0%}",
                 *(f"{value:,.0f}" for value in (row.rate, row.p50, row.p99, row.most)),
                 f"{row.resource_bytes:,.0f}",
                 f"{row.verdict_bytes:,.0f}",
+                *(f"{row.cpu[name]:.2f}" for name in _PROCESSES),
+                f"{row.cores:.1f}",
             ]
             for row in latency.delays
         ],

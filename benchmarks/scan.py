@@ -6,18 +6,18 @@ some runs, and ratios within one table say more than seconds.
 
 import asyncio
 import json
-import platform
 import statistics
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
-from os import cpu_count, getloadavg
+from os import getloadavg
 from pathlib import Path
 
 import catalog
 from benchmarks import gator, pods
+from benchmarks.machine import machine
 from benchmarks.measure import Measured, measure
 from benchmarks.stages import stages
 
@@ -55,11 +55,10 @@ def main() -> None:
 
 def _head() -> list[str]:
     when = datetime.now(UTC).date().isoformat()
-    machine = f"{cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
     return [
         "# `tocsin scan`",
         "",
-        f"{when}; {machine}; the machine is shared: {getloadavg()[0]:.1f} processes wanted a core when this",
+        f"{when}; {machine()}; {getloadavg()[0]:.1f} processes wanted a core when this",
         "began, so that wall may be more than it need be. CPU and peak (proportional set size) are medians,",
         f"of the whole process tree. Pods: {pods.TEMPLATES} seeded templates of 60 to 120 leaves, the rest",
         "replicas, each with a node and a token volume of its own, as YAML; policies: the first of the",

@@ -8,7 +8,6 @@ the rate that this server takes; a scripted one (`benchmarks.watcher_replay`) br
 import asyncio
 import json
 import os
-import platform
 import statistics
 import sys
 import tempfile
@@ -21,6 +20,7 @@ from typing import Any
 import aiohttp
 
 from benchmarks import pods, watcher_replay
+from benchmarks.machine import machine
 from benchmarks.watched import STAMP
 from benchmarks.watcher_process import Watched, initial_list
 from tests.kube.cluster import TOKEN, Cluster, running
@@ -64,11 +64,10 @@ async def _measure() -> AsyncIterator[str]:
 
 def _head() -> list[str]:
     when = datetime.now(UTC).date().isoformat()
-    machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
     return [
         "# The watcher on an API server",
         "",
-        f"{when}; {machine}; {os.getloadavg()[0]:.1f} processes wanted a core when this began, and the",
+        f"{when}; {machine()}; {os.getloadavg()[0]:.1f} processes wanted a core when this began, and the",
         "servers share the cores. Pods as in [scan](scan.md); each is trimmed, redacted, digested and made",
         "an event, which a log counts and drops. Peak is resident memory of the watcher's process alone;",
         "the bar is 150 MiB and 1 KiB a Pod. Requests are of all eight kinds: a list and a watch each.",

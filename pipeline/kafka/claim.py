@@ -32,6 +32,8 @@ _log = logging.getLogger(__name__)
 
 _COMMIT_AFTER = 0.05
 """Seconds from the first verdict of a transaction to its end: a commit costs some 10 ms."""
+_APART = 0.1
+"""Seconds from the end of a transaction until the next may end at once: what trickles in shares one."""
 FULL = 1024
 """Records waiting after which the partition is paused."""
 LOW = 256
@@ -71,7 +73,7 @@ class Claim:
         self._acknowledged: int | None = None
         self._committed = 0
         self._clean = True
-        self._since = 0.0
+        self._since = self._ended = 0.0
         self._lock = asyncio.Lock()
         self._dirty = asyncio.Event()
         self._settled = asyncio.Event()
@@ -181,13 +183,14 @@ class Claim:
         """See `pipeline.bus.Publisher`: a log that is shared does not end."""
 
     async def acknowledge(self, delivery: Delivery) -> None:
-        """Handled. Committed at once when nobody is waiting for more, else with what follows soon."""
+        """Handled. Committed at once after a rest when nothing is waiting, else with what follows."""
         for position in delivery.positions.values():
             self._acknowledged = position
             self._note_work()
         self._clean = True
-        idle = bool(delivery.positions) and not self._waiting and self._acknowledged == self._handed
-        if idle or (self._dirty.is_set() and _now() - self._since >= _COMMIT_AFTER):
+        all_told = bool(delivery.positions) and not self._waiting and self._acknowledged == self._handed
+        rested = _now() - self._ended >= _APART
+        if (all_told and rested) or (self._dirty.is_set() and _now() - self._since >= _COMMIT_AFTER):
             await self._commit()
 
     async def keep_committing(self) -> None:
@@ -209,6 +212,7 @@ class Claim:
             self._dirty.clear()
             await self._transactions.commit(position)
             self._committed = position or self._committed
+            self._ended = _now()
         self._settled.set()
 
     # rebalances
