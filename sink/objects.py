@@ -10,6 +10,9 @@ from typing import Any
 import cramjam
 import msgspec
 
+_LEVEL = 1
+"""Of zstd: half of the time of level 3, for 2 % more bytes of a Pod."""
+
 _TEMPLATES: Mapping[str, tuple[str, ...]] = {
     "Pod": ("spec",),
     "CronJob": ("spec", "jobTemplate", "spec", "template", "spec"),
@@ -24,7 +27,7 @@ _OURS, _THEIRS = "tocsin.dev", "catalog.chainguard.dev"
 
 def packed(content: Mapping[str, Any]) -> bytes:
     """JSON in one zstd frame (RFC 8878), which says itself what it is."""
-    return bytes(cramjam.zstd.compress(msgspec.json.encode(content)))
+    return bytes(cramjam.zstd.compress(msgspec.json.encode(content), level=_LEVEL))
 
 
 def unpacked(body: bytes) -> dict[str, Any]:

@@ -105,10 +105,11 @@ def _maker(column: Column[Any]) -> Callable[[Any], Any] | None:
             return None
 
 
+_OFFSET = len("+00:00")
+
+
 def _moment(value: datetime | None) -> str | None:
-    return (
-        None if value is None else value.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
-    )
+    return None if value is None else value.astimezone(UTC).isoformat(" ", "microseconds")[:-_OFFSET]
 
 
 def _json(value: Any) -> str:
