@@ -169,7 +169,7 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc] # the base ha
             async with asyncio.TaskGroup() as group:
                 with translated(self._settings.bootstrap):
                     async with asyncio.timeout(_OPENING):
-                        await claim.open(lambda: self._consumer.committed(place))
+                        await claim.open()
                 group.create_task(claim.keep_committing(), name=f"commit-{number}")
                 await self._work(claim)
         finally:

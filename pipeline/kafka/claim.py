@@ -9,7 +9,7 @@ resources. It outlives a rebalance after which the partition is still here (`res
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +18,7 @@ from aiokafka import TopicPartition
 from pipeline.bus import Delivery, Record
 from pipeline.events import PolicyChecked, Topic, Verdict, is_final
 from pipeline.kafka.broadcast import Broadcast
+from pipeline.kafka.committed import committed
 from pipeline.kafka.deadletters import DeadLetterShare
 from pipeline.kafka.errors import PartitionLostError
 from pipeline.kafka.partitions import partition_of
@@ -60,6 +61,8 @@ class Claim:
         """Whether records of the partition are wanted."""
         self.begun = False
         self._settings = settings
+        self._group = group
+        self._source = source
         self._count = count
         self._policies = policies
         self._share = share
@@ -81,10 +84,11 @@ class Claim:
         self._gone: list[Record] = []
         self._lost: PartitionLostError | None = None
 
-    async def open(self, committed: Callable[[], Awaitable[int | None]]) -> None:
+    async def open(self) -> None:
         """Fence the owner before; then find out how far he came. Raises LogError."""
         await self._transactions.start()
-        self.position = self._handed = self._committed = await committed() or 0
+        found = await committed(self._settings, self._group, [self._source])
+        self.position = self._handed = self._committed = found[self._source] or 0
 
     async def close(self) -> None:
         """Let go; what was not committed has not happened."""

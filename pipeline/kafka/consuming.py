@@ -57,12 +57,17 @@ def consumer_options(settings: KafkaSettings) -> dict[str, Any]:
     }
 
 
+def group_id(settings: KafkaSettings, group: str) -> str:
+    """A group's name on the brokers."""
+    return f"{settings.prefix}tocsin-{group}"
+
+
 def member_options(settings: KafkaSettings, group: str) -> dict[str, Any]:
     """What members of a group need besides."""
     session = int(settings.session_timeout * 1000)
     return {
         **consumer_options(settings),
-        "group_id": f"{settings.prefix}tocsin-{group}",
+        "group_id": group_id(settings, group),
         "session_timeout_ms": session,
         "heartbeat_interval_ms": session // (_HEARTBEATS + 1),
         "rebalance_timeout_ms": max(session, _REBALANCE_MS),

@@ -16,7 +16,8 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, UnknownMemberI
 from pipeline.bus import Delivery, Record
 from pipeline.errors import TocsinError
 from pipeline.events import Topic
-from pipeline.kafka.consuming import consumer_options, member_options, started
+from pipeline.kafka.committed import committed
+from pipeline.kafka.consuming import consumer_options, group_id, member_options, started
 from pipeline.kafka.deadletters import DeadLetterShare
 from pipeline.kafka.errors import LogAwayError, translated
 from pipeline.kafka.topics import require, topic_name
@@ -35,8 +36,11 @@ class GroupBusyError(LogAwayError):
 class Subscription(ConsumerRebalanceListener):  # type: ignore[misc] # the base has no types
     """See `deliverer.ports.Feed`. `from_now`: where a group begins that has no position yet."""
 
-    def __init__(self, settings: KafkaSettings, consumer: AIOKafkaConsumer, *, from_now: bool) -> None:
+    def __init__(
+        self, settings: KafkaSettings, group: str, consumer: AIOKafkaConsumer, *, from_now: bool
+    ) -> None:
         self._settings = settings
+        self._group = group
         self._consumer = consumer
         self._name = topic_name(settings, _TOPIC)
         self._from_now = from_now
@@ -101,19 +105,20 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc] # the base 
 
     async def _begin(self) -> None:
         """A partition without a position gets one at once: what comes after it is not missed in a crash."""
-        for partition in list(self._fresh):
+        fresh = self._fresh
+        for partition, position in (await committed(self._settings, self._group, list(fresh))).items():
             with suppress(CommitFailedError, IllegalStateError):  # it has gone again
-                if await self._consumer.committed(partition) is None:
-                    place = await self._first(partition)
-                    await self._consumer.commit({partition: place})
-                    self._consumer.seek(partition, place)
-                if partition in self._fresh:
-                    self._consumer.resume(partition)
-                    self._fresh.discard(partition)
+                place = position if position is not None else await self._first(partition)
+                if self._fresh is not fresh or partition not in fresh:
+                    continue  # what somebody else has committed meanwhile counts
+                self._consumer.seek(partition, place)
+                self._consumer.resume(partition)
+                fresh.discard(partition)
 
     async def _first(self, partition: TopicPartition) -> int:
         look = self._consumer.end_offsets if self._from_now else self._consumer.beginning_offsets
         offset: int = (await look([partition]))[partition]
+        await self._consumer.commit({partition: offset})
         return offset
 
     def _decoded(self, found: Mapping[TopicPartition, Any]) -> Delivery:
@@ -149,8 +154,9 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc] # the base 
 async def subscription(settings: KafkaSettings, name: str, *, from_now: bool) -> AsyncIterator[Subscription]:
     """Join the group of a subscriber. Raises LogError, LogAwayError while the topics are missing."""
     await require(settings)
-    async with started(settings, member_options(settings, group_of(name))) as consumer:
-        yield Subscription(settings, consumer, from_now=from_now)
+    group = group_of(name)
+    async with started(settings, member_options(settings, group)) as consumer:
+        yield Subscription(settings, group, consumer, from_now=from_now)
 
 
 def group_of(subscriber: str) -> str:
@@ -165,7 +171,7 @@ async def rewind(settings: KafkaSettings, name: str, milliseconds: int) -> int:
     """
     await require(settings)
     since = await _since(settings, milliseconds)
-    options = {**consumer_options(settings), "group_id": member_options(settings, group_of(name))["group_id"]}
+    options = {**consumer_options(settings), "group_id": group_id(settings, group_of(name))}
     async with started(settings, options) as consumer:  # no member: it takes its partitions itself
         with translated(settings.bootstrap):
             consumer.assign(list(since))

@@ -13,6 +13,7 @@ from typing import Any
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import IllegalOperation, KafkaError
 
+from pipeline.kafka.consuming import group_id
 from pipeline.kafka.ending import ended
 from pipeline.kafka.errors import PartitionLostError, reason
 from pipeline.kafka.producing import producer_options
@@ -34,7 +35,7 @@ class Transactions:
 
     def __init__(self, settings: KafkaSettings, group: str, source: TopicPartition) -> None:
         self._settings = settings
-        self._group = f"{settings.prefix}tocsin-{group}"
+        self._group = group_id(settings, group)
         self._source = source
         self._lost = ""
         self._open = False

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -14,8 +15,11 @@ from aiokafka.abc import ConsumerRebalanceListener
 
 from pipeline.events import Topic
 from pipeline.kafka import topics
+from pipeline.kafka.committed import committed
 from pipeline.kafka.consuming import member_options, started, staying
-from pipeline.settings import KafkaSettings
+from pipeline.settings import KafkaSettings, load_settings
+from tests.kafka.broker import running
+from tests.services import kafka
 
 pytestmark = pytest.mark.xdist_group("kafka")
 
@@ -89,3 +93,23 @@ async def test_a_member_that_lets_go_slowly_is_waited_for(settings: KafkaSetting
         async with _member(settings) as other:
             await _until_shared(slow, other)
             assert [len(each) for each in other.assigned if each] == [PARTITIONS // 2]
+
+
+async def test_what_a_group_has_committed_is_known_however_soon_after_a_broker_restarted(
+    tmp_path: Path,
+) -> None:
+    with running(kafka(), tmp_path) as broker:
+        settings = replace(load_settings(kafka_bootstrap=broker.bootstrap).kafka, partitions=PARTITIONS)
+        await topics.create(settings)
+        places = [
+            TopicPartition(topics.topic_name(settings, Topic.RESOURCES), at) for at in range(PARTITIONS)
+        ]
+        assert await committed(settings, "evaluator", places) == dict.fromkeys(places)
+        wanted = {place: 1 + place.partition for place in places}
+        async with started(settings, member_options(settings, "evaluator")) as consumer:
+            consumer.assign(places)
+            await consumer.commit(wanted)
+        for end in (broker.stop, broker.kill):
+            await asyncio.to_thread(end)
+            await asyncio.to_thread(broker.start)
+            assert await committed(settings, "evaluator", places) == wanted
