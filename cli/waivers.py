@@ -15,7 +15,7 @@ from cli.since import parse_age
 from cli.wire import now, policy_paths
 from pipeline.errors import ExitCode
 from pipeline.settings import Settings, load_settings
-from pipeline.waivers import WaiverApplied
+from pipeline.waivers import unknown_policies
 from sink.queries.model import Waiver
 from sink.queries.waivers import list_waivers
 from watcher.manifests import PathProblem, find
@@ -106,11 +106,5 @@ def _warnings(found: FoundWaiver, known: frozenset[str] | None) -> Iterator[str]
     where = f"{found.file}:{found.place.line}: Waiver {waiver.name}"
     if waiver.expires <= now():
         yield f"{where}: expired {waiver.expires:%Y-%m-%d %H:%M} UTC; it waives nothing"
-    for name in _unknown(waiver, known):
+    for name in unknown_policies(waiver, known) if known is not None else ():
         yield f"{where}: there is no policy {name}"
-
-
-def _unknown(waiver: WaiverApplied, known: frozenset[str] | None) -> Iterator[str]:
-    """A glob is a wish; a name is meant."""
-    if known is not None:
-        yield from (name for name in waiver.policies if not set(name) & set("*?") and name not in known)

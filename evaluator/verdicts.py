@@ -14,7 +14,7 @@ from evaluator.evaluation import Finding
 from evaluator.last_verdicts import LastVerdict
 from evaluator.policies.change import change, cover, verdict_id
 from evaluator.state import State, fingerprint
-from evaluator.waivers import Subject
+from evaluator.waivers import Subject, Waivers
 from pipeline.bus import Record
 from pipeline.events import (
     VERDICT_TYPES,
@@ -55,7 +55,7 @@ def tell(
     for finding in findings:
         key = key_of(applied, finding)
         last = state.last(resource_key, key)
-        waiver = _waiver(state, applied, finding, now)
+        waiver = waived_by(state.waivers, applied, finding, now)
         verdict = _verdict(applied, finding, Change.NEW, now, waiver)
         kind = _change(last, verdict)
         if kind is not Change.NEW:
@@ -79,12 +79,14 @@ def tell(
         yield _record(key, event_id, verdict, handed_on)
 
 
-def _waiver(state: State, applied: ResourceApplied, finding: Finding, now: datetime) -> WaiverRef | None:
+def waived_by(
+    waivers: Waivers, applied: ResourceApplied, finding: Finding, now: datetime
+) -> WaiverRef | None:
     """What covers a finding; only a violation can be waived."""
     if not is_violation(finding.judgement.outcome, finding.policy.mode):
         return None
     images = (finding.image,) if finding.image else finding.images
-    return state.waivers.covering(Subject(applied, finding.policy.name, images), now)
+    return waivers.covering(Subject(applied, finding.policy.name, images), now)
 
 
 def _change(last: LastVerdict | None, verdict: Verdict) -> Change:

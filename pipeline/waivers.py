@@ -4,6 +4,7 @@ Here as everywhere in the contract: unknown fields of a later version are passed
 document of `kind: Waiver` may hold is for `watcher.waivers` to say.
 """
 
+from collections.abc import Collection
 from datetime import datetime
 
 import msgspec
@@ -78,6 +79,11 @@ class WaiverApplied(Data, frozen=True):
         return WaiverRef(
             name=self.name, owner=self.owner, reason=self.reason, expires=self.expires, ticket=self.ticket
         )
+
+
+def unknown_policies(waiver: WaiverApplied, known: Collection[str]) -> tuple[str, ...]:
+    """The policies that it names and that are none of these. A glob is a wish; a name is meant."""
+    return tuple(name for name in waiver.policies if not set(name) & set("*?") and name not in known)
 
 
 def waiver_key(cluster: str, name: str) -> str:

@@ -111,11 +111,14 @@ def _result(finding: Finding, rule_index: int, base: str) -> dict[str, Any]:
 
 
 def _suppressed(waiver: WaiverItem | None) -> dict[str, Any]:
-    """That somebody accepted it, who and why (section 3.35); code scanning closes such an alert."""
+    """That somebody accepted it, who and why (section 3.35); code scanning closes such an alert.
+
+    Without `status`, which says so by default: schemas before the final one call it `state`.
+    """
     if waiver is None:
         return {}
     text = f"{waiver.owner}: {waiver.reason} (waiver {waiver.name}, until {waiver.expires.isoformat()})"
-    return {"suppressions": [{"kind": "external", "status": "accepted", "justification": text}]}
+    return {"suppressions": [{"kind": "external", "justification": text}]}
 
 
 def _location(file: str | None, resource: Resource | None, base: str) -> dict[str, Any]:

@@ -95,10 +95,12 @@ def summary_line(report: ScanReport) -> str:
 
 
 def write_waivers(report: ScanReport, out: TextIO) -> None:
-    """Write a line for each waiver: what it covers, or why it covers nothing."""
+    """Write a line for each waiver: what it covers, or why it covers nothing; and what is wrong with it."""
     for waiver in report.waivers:
         line = f"{waiver.name}: {_covers(waiver)} ({waiver.owner}: {waiver.reason})"
         _say("waiver ", printable(line), "bold", out)
+        for name in waiver.unknown_policies:
+            _say("warning: ", printable(f"waiver {waiver.name}: there is no policy {name}"), "yellow", out)
 
 
 def _covers(waiver: WaiverItem) -> str:

@@ -12,6 +12,7 @@ from cli.whatif.model import Effect, PolicyEffect, WhatIf, WorkloadChange
 _EFFECTS = {
     "newly violates": "bold red",
     "newly refused": "bold red",
+    "newly waived": "dim",
     "newly errors": "yellow",
     "fixed": "green",
 }
@@ -34,7 +35,7 @@ _POLICIES = (
     Column("CLUSTER", wide=True),
     Column("MODE", styles=MODES),
     Column("NOW", styles=MODES),
-    *map(Column, ("RESOURCES", "VIOLATIONS", "NEW", "REFUSED", "ERRORS", "OUT", "FIXED")),
+    *map(Column, ("RESOURCES", "VIOLATIONS", "NEW", "REFUSED", "WAIVED", "ERRORS", "OUT", "FIXED")),
 )
 
 
@@ -58,8 +59,12 @@ def _change(change: WorkloadChange) -> Row:
     return (
         *(_words(change.effect), change.policy, change.cluster, change.namespace),
         *(change.workload.kind, change.workload.name, str(change.resources)),
-        *(change.before or "", change.after or "", change.message),
+        *(change.before or "", change.after or "", _message(change)),
     )
+
+
+def _message(change: WorkloadChange) -> str:
+    return f"{change.message} (waiver {change.waiver})" if change.waiver else change.message
 
 
 def _words(effect: Effect) -> str:
@@ -77,6 +82,7 @@ def _numbers(each: PolicyEffect) -> Iterator[str]:
     yield str(each.violations)
     yield str(each.newly_violates)
     yield str(each.newly_refused)
+    yield str(each.newly_waived)
     yield str(each.errors)
     yield str(each.out_of_scope)
     yield str(each.fixed)

@@ -35,7 +35,7 @@ from pipeline.events import (
     Topic,
     Verdict,
 )
-from pipeline.waivers import WaiverApplied
+from pipeline.waivers import WaiverApplied, unknown_policies
 
 TOPICS = (Topic.RESOURCES, Topic.POLICIES, Topic.VERDICTS, Topic.DEADLETTERS)
 """What the collector has to be subscribed to."""
@@ -147,6 +147,7 @@ class Collector:
 
     def _waiver_items(self, waived: Mapping[str | None, int]) -> tuple[WaiverItem, ...]:
         now = self._clock()
+        known = {checked.policy.name for checked in self._policies.values()}
         return tuple(
             WaiverItem(
                 name=name,
@@ -157,6 +158,7 @@ class Collector:
                 expired=waiver.expires <= now,
                 waived=waived.get(name, 0),
                 file=_text_or_none(waiver.file),
+                unknown_policies=tuple(map(_text, unknown_policies(waiver, known))),
             )
             for name, waiver in sorted(self._waivers.items())
         )

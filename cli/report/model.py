@@ -129,6 +129,8 @@ class WaiverItem(ReportStruct, frozen=True):
     waived: int
     """Violations that it covers."""
     file: str | None
+    unknown_policies: tuple[str, ...] = ()
+    """Names, not globs, of policies that the audit did not have."""
 
 
 class ScanReport(ReportStruct, frozen=True):

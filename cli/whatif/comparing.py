@@ -31,8 +31,13 @@ def violates(standings: Iterable[Standing]) -> bool:
     return any(is_violation(each.outcome, each.mode) for each in standings)
 
 
+def counts(standings: Iterable[Standing]) -> bool:
+    """Whether it is a violation that no waiver covers."""
+    return any(is_violation(each.outcome, each.mode) and not each.waiver for each in standings)
+
+
 def refused(standings: Iterable[Standing]) -> bool:
-    """Whether admission would refuse it because it violates."""
+    """Whether admission, which knows no waivers, would refuse it because it violates."""
     return any(each.mode is Mode.ENFORCE and is_violation(each.outcome, each.mode) for each in standings)
 
 
@@ -43,10 +48,8 @@ def errs(standings: Iterable[Standing]) -> bool:
 
 def effect(before: Sequence[Standing], after: Sequence[Standing]) -> Effect | None:
     """What changes for a resource; the worst of it. None: nothing that matters."""
-    if violates(after) and not violates(before):
-        return Effect.NEWLY_VIOLATES
-    if refused(after) and not refused(before):
-        return Effect.NEWLY_REFUSED
+    if (objection := _objection(before, after)) is not None:
+        return objection
     if errs(after) and not errs(before):
         return Effect.NEWLY_ERRORS
     if before and not after:
@@ -56,13 +59,24 @@ def effect(before: Sequence[Standing], after: Sequence[Standing]) -> Effect | No
     return None
 
 
+def _objection(before: Sequence[Standing], after: Sequence[Standing]) -> Effect | None:
+    if counts(after) and not counts(before):
+        return Effect.NEWLY_VIOLATES
+    if refused(after) and not refused(before):
+        return Effect.NEWLY_REFUSED
+    if violates(after) and not violates(before):
+        return Effect.NEWLY_WAIVED
+    return None
+
+
 def worst(standings: Sequence[Standing]) -> Standing | None:
-    """The one to show: a violation before an error, an error before a pass."""
+    """The one to show: a violation before an error, an error before a pass; a waived one after its like."""
     return max(standings, key=_weight, default=None)
 
 
-def _weight(standing: Standing) -> tuple[bool, int]:
-    return is_violation(standing.outcome, standing.mode), _WORSE.index(standing.outcome)
+def _weight(standing: Standing) -> tuple[bool, bool, int]:
+    is_one = is_violation(standing.outcome, standing.mode)
+    return is_one, not standing.waiver, _WORSE.index(standing.outcome)
 
 
 @dataclass(slots=True)
@@ -170,4 +184,5 @@ def _change(
         before=before.outcome if before else None,
         after=after.outcome if after else None,
         message=said.message if said else "",
+        waiver=(said.waiver or None) if said else None,
     )

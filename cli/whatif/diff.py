@@ -14,21 +14,25 @@ from cli.options import ShowFormat
 from cli.render.whatif import write_what_if
 from cli.whatif.comparing import Tally, Workload
 from cli.whatif.policies import load_candidates, read_candidates
-from cli.wire import images_for
+from cli.wire import images_for, now
 from evaluator.asking import informed
 from evaluator.evaluation import Finding, conclude, inquire
 from evaluator.images.port import KnowsImages
 from evaluator.loading import LoadedPolicy
 from evaluator.rego.engines import Engines
 from evaluator.rego.memo import Memo
+from evaluator.verdicts import waived_by
+from evaluator.waivers import Waivers
 from pipeline.errors import EvaluationError, ExitCode
 from pipeline.events import Mode, ResourceApplied, ResourceRef
 from pipeline.settings import load_settings
 from pipeline.settings_types import EngineChoice, UnmatchedImages
+from pipeline.waivers import WaiverRef
 from sink.queries.inventory import Kept, count_without_object, current_policies, inventory
 from sink.queries.model import Standing
 from sink.queries.reader import Reader
 from sink.queries.standings import standings
+from sink.queries.waivers import waivers_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +65,14 @@ async def diff(options: DiffOptions, *, db: str | None, engine: EngineChoice | N
             for each in await current_policies(reader, options.clusters)
             if each.mode
         }
+        waivers = Waivers()
+        for key, waiver in (await waivers_of(reader, options.clusters)).items():
+            waivers.put(key, waiver)
         tally = Tally({each.policy.ref.name: each.policy.ref.mode for each in loaded}, current)
         memo = Memo(engines)
         if loaded:
             async for page in inventory(reader, *where):
-                await _compare(page, loaded, tally, reader, memo, images)
+                await _compare(page, loaded, tally, waivers, reader, memo, images)
             if not tally.resources:
                 raise EvaluationError(_nothing(options))
             if left := await count_without_object(reader, *where):
@@ -91,6 +98,7 @@ async def _compare(
     page: Sequence[Kept],
     loaded: Sequence[LoadedPolicy],
     tally: Tally,
+    waivers: Waivers,
     reader: Reader,
     memo: Memo,
     images: KnowsImages,
@@ -98,11 +106,14 @@ async def _compare(
     names = [each.policy.ref.name for each in loaded]
     before = await standings(reader, [kept.key for kept in page], names)
     applied = [_applied(kept) for kept in page]
-    for kept, findings in zip(page, await _ask(applied, loaded, memo, images), strict=True):
+    found = await _ask(applied, loaded, memo, images)
+    moment = now()
+    for kept, resource, findings in zip(page, applied, found, strict=True):
         tally.looked_at(kept.cluster)
         workload = _workload(kept)
         for name in names:
-            after = [_standing(each) for each in findings if each.policy.name == name]
+            said = [each for each in findings if each.policy.name == name]
+            after = [_standing(each, waived_by(waivers, resource, each, moment)) for each in said]
             tally.add(name, workload, before.get((kept.key, name), ()), after)
 
 
@@ -120,10 +131,15 @@ async def _ask(
     return [conclude(inquiry, [next(answers) for _ in inquiry.queries]) for inquiry in inquiries]
 
 
-def _standing(finding: Finding) -> Standing:
+def _standing(finding: Finding, waiver: WaiverRef | None) -> Standing:
     judgement = finding.judgement
     message = judgement.message or judgement.warning
-    return Standing(outcome=judgement.outcome, mode=finding.policy.mode, message=message)
+    return Standing(
+        outcome=judgement.outcome,
+        mode=finding.policy.mode,
+        message=message,
+        waiver=waiver.name if waiver else "",
+    )
 
 
 def _workload(kept: Kept) -> Workload:

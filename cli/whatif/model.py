@@ -11,7 +11,12 @@ class Effect(StrEnum):
 
     NEWLY_VIOLATES = "newly_violates"
     NEWLY_REFUSED = "newly_refused"
-    """It violates now, too, but with `enforce` it would be refused, not warned of."""
+    """It violates now, too, but with `enforce` it would be refused, not warned of.
+
+    Or it would newly violate, under a waiver: admission knows none.
+    """
+    NEWLY_WAIVED = "newly_waived"
+    """It would newly violate, and be warned of, and a waiver covers that."""
     NEWLY_ERRORS = "newly_errors"
     OUT_OF_SCOPE = "out_of_scope"
     FIXED = "fixed"
@@ -35,6 +40,8 @@ class WorkloadChange(Item, frozen=True):
     """Null where the policy would not apply."""
     message: str
     """What the policy would say; of what is out of scope or fixed, what it says now."""
+    waiver: str | None
+    """Name of the waiver that covers what `message` says; null where none does."""
 
 
 class PolicyEffect(Item, frozen=True):
@@ -51,6 +58,7 @@ class PolicyEffect(Item, frozen=True):
     errors: int
     newly_violates: int = 0
     newly_refused: int = 0
+    newly_waived: int = 0
     newly_errors: int = 0
     out_of_scope: int = 0
     fixed: int = 0

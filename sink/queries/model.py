@@ -223,6 +223,8 @@ class Standing(Item, frozen=True):
     outcome: Outcome
     mode: Mode
     message: str
+    waiver: str = ""
+    """Name of the waiver that covers it; empty: none."""
 
 
 class Readiness(Item, frozen=True):

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Executable, Integer, case, cast, func, or_, select
+from sqlalchemy import Executable, Integer, and_, case, cast, func, or_, select
 from sqlalchemy.engine import Connection, RowMapping
 
 from pipeline.events import Mode, Outcome
@@ -25,12 +25,14 @@ async def standings(
     reader: Reader, resource_keys: Sequence[str], names: Sequence[str]
 ) -> dict[tuple[str, str], list[Standing]]:
     """Verdicts of these policies on these resources, by resource key and policy: one, or one an image."""
-    query = select(_V.resource_key, _V.policy, _V.outcome, _V.mode, _V.message)
+    waiver = func.coalesce(violations.c.waiver, "").label("waiver")
+    query = select(_V.resource_key, _V.policy, _V.outcome, _V.mode, _V.message, waiver)
+    query = query.outerjoin_from(verdicts, violations, and_(violations.c.verdict_key == _V.key, IS_WAIVED))
     query = query.where(_V.resource_key.in_(resource_keys), _V.policy.in_(names), _V.outcome != _GONE)
     found: dict[tuple[str, str], list[Standing]] = {}
     for row in await reader.run(lambda connection: page(connection, query.order_by(_V.key))):
         outcome, mode = Outcome(row["outcome"]), Mode(row["mode"])
-        standing = Standing(outcome=outcome, mode=mode, message=row["message"])
+        standing = Standing(outcome=outcome, mode=mode, message=row["message"], waiver=row["waiver"])
         found.setdefault((row["resource_key"], row["policy"]), []).append(standing)
     return found
 

@@ -6,7 +6,7 @@ import msgspec
 from sqlalchemy import func, select
 from sqlalchemy.engine import Connection, RowMapping
 
-from pipeline.waivers import WaiverApplied
+from pipeline.waivers import WaiverApplied, unknown_policies
 from sink.queries.filters import IS_WAIVED
 from sink.queries.model import Waiver
 from sink.queries.reader import Reader
@@ -68,10 +68,5 @@ def _waiver(row: RowMapping, known: Sequence[str]) -> Waiver:
         applied_at=row["applied_at"],
         expires_at=row["expires_at"],
         violations=row["violations"],
-        unknown_policies=tuple(name for name in applied.policies if _is_unknown(name, known)),
+        unknown_policies=unknown_policies(applied, known),
     )
-
-
-def _is_unknown(name: str, known: Sequence[str]) -> bool:
-    """A glob is a wish; a name is meant."""
-    return not set(name) & set("*?") and name not in known

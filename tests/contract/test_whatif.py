@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_pri
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from pipeline.events import REDACTED
-from tests.e2e.command import NOT_PRIVILEGED, Ran, pod, policy, tocsin, write
+from tests.e2e.command import NOT_PRIVILEGED, Ran, pod, policy, tocsin, waiver, write
 
 NO_LATEST = """
 isCompliant[{"result": count(bad) == 0, "error": "no version"}]
@@ -83,6 +83,35 @@ def test_enforcing_refuses_what_only_got_a_warning(tmp_path: Path, audited: str)
     assert [ready[name] for name in counts] == [3, 0, 2, 5, 3, 0]
     assert (ready["ready"], ready["oldestOpenedAt"] is not None) == (False, True)
     assert tocsin(tmp_path, "policies", "readiness", "--exit-code", "--db", audited).code == 1
+
+
+def test_what_a_waiver_covers_is_newly_waived_and_admission_would_still_refuse_it(
+    tmp_path: Path, audited: str
+) -> None:
+    _folder(tmp_path, audited)
+    write(tmp_path / "waivers.yaml", waiver("rest", policies=["no-*"], match={"names": ["goo*", "replica"]}))
+    waived = ("--waivers", "waivers.yaml", "--db", audited)
+    assert tocsin(tmp_path, "scan", "deploy.yaml", "-p", "old.yaml", *waived).code == 0
+    write(tmp_path / "new.yaml", policy("no-latest", NO_LATEST))
+    ran = _diff(tmp_path, audited, "--exit-code")
+    covered = [("newly_waived", "good", 1), ("newly_waived", "replica", 2)]
+    assert (ran.code, _changes(ran)) == (1, [("newly_violates", "bad", 1), *covered])
+    assert [each["waiver"] for each in ran.report["changes"]] == [None, "rest", "rest"]
+    (counts,) = ran.report["policies"]
+    assert (counts["violations"], counts["newlyViolates"], counts["newlyWaived"]) == (4, 1, 3)
+    assert "no version (waiver rest)" in tocsin(tmp_path, "policies", "diff", "new.yaml", "--db", audited).out
+    # what the scan then finds
+    scanned = tocsin(
+        tmp_path, "scan", "deploy.yaml", "-p", "new.yaml", *waived[:2], "--db", audited, "-o", "json"
+    )
+    assert [each["resource"]["name"] for each in scanned.report["violations"]] == ["bad"]
+    assert len(scanned.report["waived"]) == 3
+    assert _changes(_diff(tmp_path, audited)) == []
+    write(tmp_path / "new.yaml", policy("no-latest", NO_LATEST, mode="enforce"))
+    refused = {name for effect, name, _ in _changes(_diff(tmp_path, audited)) if effect == "newly_refused"}
+    assert refused == {"bad", "good", "replica"}
+    (ready,) = tocsin(tmp_path, "policies", "readiness", "-o", "json", "--db", audited).report
+    assert (ready["policy"], ready["refused"], ready["waived"]) == ("no-latest", 4, 3)
 
 
 def test_a_warning_and_an_error_are_refused_too(tmp_path: Path, audited: str) -> None:

@@ -113,6 +113,16 @@ def policy(name: str, rego: str, mode: str = "warn", **fields: Any) -> dict[str,
     }
 
 
+def waiver(name: str, *, expires: str = "2099-03-31", **spec: Any) -> dict[str, Any]:
+    """A Waiver that ends long after every test; `policies` and `match` have to be said."""
+    return {
+        "apiVersion": "tocsin.dev/v1alpha1",
+        "kind": "Waiver",
+        "metadata": {"name": name},
+        "spec": {"owner": "team", "reason": "why", "expires": expires, **spec},
+    }
+
+
 NOT_PRIVILEGED = """
 isCompliant[{"result": true}] { count(bad) == 0 }
 isCompliant[{"result": false, "error": sprintf("container %s is privileged", [name])}] { bad[name] }

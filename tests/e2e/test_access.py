@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.e2e.command import NOT_PRIVILEGED, Ran, pod, policy, tocsin
+from tests.e2e.command import NOT_PRIVILEGED, Ran, pod, policy, tocsin, waiver
 from tests.e2e.running import running as running_tocsin
+from tests.integration.kube.test_waivers import config_map
 from tests.kube.cluster import CONTEXT, Cluster, running
 from tests.services import kube
 
@@ -32,7 +33,12 @@ PATHS = {
     "RoleBinding": RBAC + "/namespaces/{}/rolebindings",
     "CustomResourceDefinition": "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
 }
-EVERYTHING = {"TOCSIN_LEASE": "tocsin/tocsin", "TOCSIN_NAMESPACE_SELECTOR": "audit in (yes), !off"}
+WAIVERS = "/api/v1/namespaces/tocsin-waivers/configmaps"
+EVERYTHING = {
+    "TOCSIN_LEASE": "tocsin/tocsin",
+    "TOCSIN_NAMESPACE_SELECTOR": "audit in (yes), !off",
+    "TOCSIN_WAIVER_NAMESPACE": "tocsin-waivers",
+}
 
 
 def apply(cluster: Cluster, manifest: str) -> None:
@@ -116,6 +122,12 @@ def test_nothing_that_is_asked_for_is_denied(cluster: Cluster, tmp_path: Path, e
     with running_tocsin(tmp_path, "run", "--context", CONTEXT, env={**env, **EVERYTHING}) as run:
         run.out.expect("fail", "shop/Pod/bad", "own:")
         said = run.err.expect("read 1 resource")
+        cluster.request(
+            "POST", WAIVERS, config_map(waiver("pilot", policies=["own"], match={"names": ["bad"]}))
+        )
+        run.out.expect("waived", "shop/Pod/bad", "own: pilot")
+        cluster.request("DELETE", f"{WAIVERS}/exceptions")
+        run.out.expect("fail", "shop/Pod/bad", "own:")
         cluster.request("DELETE", "/api/v1/namespaces/shop/pods/bad", {"gracePeriodSeconds": 0})
         run.out.expect("resource deleted")
         assert run.stop() == 0
@@ -129,6 +141,8 @@ def test_nothing_that_is_asked_for_is_denied(cluster: Cluster, tmp_path: Path, e
     workloads = "pods replicationcontrollers daemonsets deployments replicasets statefulsets cronjobs jobs"
     kinds = (*workloads.split(), "clusterimagepolicies", "namespaces", "configmaps")
     assert made >= {("watch", kind) for kind in kinds} | {("list", "replicasets")}
+    maps = {each["objectRef"]["namespace"] for each in asked if each["objectRef"]["resource"] == "configmaps"}
+    assert maps == {"cosign-system", "tocsin-waivers"}
     assert made >= {(verb, "leases") for verb in ("create", "get", "update")}
 
 
@@ -144,6 +158,7 @@ def test_nothing_that_is_asked_for_is_denied(cluster: Cluster, tmp_path: Path, e
         ("create", "", "pods", {"namespace": "default", "subresource": "exec"}),
         ("list", "", "configmaps", {}),
         ("list", "", "configmaps", {"namespace": "tocsin"}),
+        ("create", "", "configmaps", {"namespace": "tocsin-waivers"}),
         ("create", "policy.sigstore.dev", "clusterimagepolicies", {}),
         ("update", "coordination.k8s.io", "leases", {"namespace": "tocsin", "name": "other"}),
         ("get", "coordination.k8s.io", "leases", {"namespace": "kube-system", "name": "tocsin"}),
@@ -167,6 +182,10 @@ def test_doctor_finds_these_rights_enough(cluster: Cluster, tmp_path: Path, env:
     assert "v1beta1" in checks["cluster policies"]["found"]
     assert "may list and watch cronjobs" in checks
     assert "may get and update leases" in checks
+    places = [
+        each["found"] for each in ran.report["checks"] if each["name"] == "may list and watch configmaps"
+    ]
+    assert places == ["allowed in namespace cosign-system", "allowed in namespace tocsin-waivers"]
 
 
 def test_doctor_names_each_rule_that_is_missing(cluster: Cluster, tmp_path: Path) -> None:
@@ -174,8 +193,10 @@ def test_doctor_names_each_rule_that_is_missing(cluster: Cluster, tmp_path: Path
     cluster.request("POST", accounts, {"metadata": {"name": "nobody"}})
     ran = doctor(tmp_path, {**env_of(cluster, "nobody"), **EVERYTHING})
     assert ran.code == 3
-    failed = {check["name"]: check for check in ran.report["checks"] if check["status"] == "failed"}
-    assert len(failed) == 13
+    missing = [check for check in ran.report["checks"] if check["status"] == "failed"]
+    assert len(missing) == 14
+    assert "a Role in namespace tocsin-waivers" in "".join(check["remedy"] for check in missing)
+    failed = {check["name"]: check for check in missing}
     pods, lease = failed["may list and watch pods"], failed["may get and update leases"]
     rule = '{apiGroups: [""], resources: [pods], verbs: [list, watch]}'
     assert pods["remedy"] == f"grant {rule} in a ClusterRole: kubectl apply -f deploy/rbac.yaml"

@@ -24,7 +24,7 @@ from pipeline.kafka.reading import read_topic
 from pipeline.kafka.wire import Message
 from pipeline.settings import KafkaSettings
 from tests import postgres
-from tests.e2e.command import NOT_PRIVILEGED, pod, policy, tocsin, write
+from tests.e2e.command import NOT_PRIVILEGED, pod, policy, tocsin, waiver, write
 from tests.e2e.running import Running, running
 from tests.e2e.test_telemetry import get
 from tests.kafka.broker import USER, Broker
@@ -67,11 +67,12 @@ def spans(folder: Path, db: str) -> list[dict[str, Any]]:
     ran = tocsin(folder, "violations", "list", "--db", db, "--all", "--sort", "resource", "-o", "json")
     if ran.code not in (0, 1):
         return []
-    found = [
-        {name: value for name, value in each.items() if name != "id" and not name.endswith("At")}
-        for each in ran.report
-    ]
-    return sorted(found, key=str)
+    return sorted(map(_timeless, ran.report), key=str)
+
+
+def _timeless(found: dict[str, Any]) -> dict[str, Any]:
+    kept = {name: value for name, value in found.items() if name != "id" and not name.endswith("At")}
+    return {**kept, "waiver": _timeless(kept["waiver"])} if kept.get("waiver") else kept
 
 
 def violations(folder: Path, db: str = DB) -> list[tuple[str, str, str | None]]:
@@ -95,6 +96,10 @@ def bad(*numbers: int, resolution: str | None = None) -> list[tuple[str, str, st
     return [(f"pod-{number}", "no-privileged", resolution) for number in numbers]
 
 
+def pilot(name: str) -> dict[str, Any]:
+    return waiver(f"pilot-{name}", policies=["no-privileged"], match={"names": [name]})
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def db(request: pytest.FixtureRequest, folder: Path) -> Iterator[str]:
     """URL of a database that is ready."""
@@ -109,18 +114,26 @@ def db(request: pytest.FixtureRequest, folder: Path) -> Iterator[str]:
 def test_services_give_the_rows_of_one_process(folder: Path, db: str) -> None:
     """Both follow the same folder through the same history. On a server, two sinks write at once."""
     assert tocsin(folder, "topics", "create").code == 0
-    one_process = ("run", *WATCH[1:], "--db", ONE_PROCESS)
+    write(folder / "waivers" / "12.yaml", pilot("pod-12"))
+    watch = (*WATCH, "--waivers", "waivers")
+    one_process = ("run", *watch[1:], "--db", ONE_PROCESS)
     sinks = [("sink", "--db", db)] * (1 if db == DB else 2)
-    with services(folder, WATCH, ("evaluate",), ("evaluate",), *sinks, one_process) as started:
-        until(folder, sorted(bad(0, 4, 8, 12, 16), key=str), ONE_PROCESS, db)
+    with services(folder, watch, ("evaluate",), ("evaluate",), *sinks, one_process) as started:
+        waived = bad(12, resolution="waived")
+        until(folder, sorted([*bad(0, 4, 8, 16), *waived], key=str), ONE_PROCESS, db)
+        write(folder / "waivers" / "16.yaml", pilot("pod-16"))
+        waived += bad(16, resolution="waived")
+        until(folder, sorted([*bad(0, 4, 8), *waived], key=str), ONE_PROCESS, db)
+        (folder / "waivers" / "12.yaml").unlink()
+        until(folder, sorted([*bad(0, 4, 8, 12), *waived], key=str), ONE_PROCESS, db)
         write(folder / "deploy" / "0.yaml", pod("pod-0"))
         (folder / "deploy" / "4.yaml").unlink()
         write(folder / "deploy" / "1.yaml", pod("pod-1", privileged=True))
         ended = [*bad(0, resolution="fixed"), *bad(4, resolution="resource_deleted")]
-        until(folder, sorted([*ended, *bad(1, 8, 12, 16)], key=str), ONE_PROCESS, db)
+        until(folder, sorted([*ended, *waived, *bad(1, 8, 12)], key=str), ONE_PROCESS, db)
         write(folder / "policies" / "no-privileged.yaml", policy("no-privileged", "isCompliant { true }"))
-        changed = bad(1, 8, 12, 16, resolution="policy_changed")
-        until(folder, sorted([*ended, *changed], key=str), ONE_PROCESS, db)
+        changed = bad(1, 8, 12, resolution="policy_changed")
+        until(folder, sorted([*ended, *waived, *changed], key=str), ONE_PROCESS, db)
         for service in started:
             assert service.stop(signal.SIGTERM) == 0
             assert not [line for line in service.err.seen if "Traceback" in line or line.startswith("error")]

@@ -49,7 +49,8 @@ def needed(settings: ClusterSettings) -> list[Right]:
         for namespace in sorted(settings.namespaces) or [""]
     ]
     rights.append(_reading(POLICIES, ""))
-    rights.append(_reading(CONFIG_MAPS, settings.texts.namespace))
+    spaces = {settings.texts.namespace, settings.waiver_namespace} - {""}
+    rights += [_reading(CONFIG_MAPS, namespace) for namespace in sorted(spaces)]
     if settings.namespace_selector:
         rights.append(_reading(NAMESPACES, ""))
     if settings.lease:

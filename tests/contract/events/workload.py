@@ -24,6 +24,7 @@ FIRST: frozenset[Told] = frozenset(
     {
         (EventType.RESOURCE_APPLIED, "default/Pod/good"),
         (EventType.POLICY_APPLIED, "ClusterImagePolicy/no-privileged"),
+        (EventType.WAIVER_APPLIED, "Waiver/legacy"),
         (EventType.POLICY_CHECKED, "ClusterImagePolicy/does-not-parse"),
         (EventType.POLICY_CHECKED, "ClusterImagePolicy/elsewhere"),
         (EventType.SOURCE_FAILED, "deploy/broken.yaml"),

@@ -4,7 +4,7 @@ Shared by the tests of the report and of its renderers; tests nothing itself.
 """
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from cli.report.collector import Collector
 from cli.report.model import ScanReport
@@ -26,6 +26,7 @@ from pipeline.events import (
     Topic,
     Verdict,
 )
+from pipeline.waivers import WaiverApplied, WaiverMatch, WaiverRef, waiver_key
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 CLUSTER = "manifests"
@@ -89,6 +90,7 @@ def verdict(
     image: str = "",
     file: str = "shop/web.yaml",
     owner: ResourceRef | None = None,
+    waiver: str = "",
 ) -> Record:
     data = Verdict(
         cluster=CLUSTER,
@@ -103,8 +105,30 @@ def verdict(
         images=tuple(Image(name=name) for name in images),
         image=Image(name=image) if image else None,
         file=file,
+        waiver=waiver_ref(waiver) if waiver else None,
     )
     return Record(Topic.VERDICTS, "key", event(VERDICT_TYPES[outcome], data))
+
+
+def waiver_ref(name: str = "pilot") -> WaiverRef:
+    return WaiverRef(
+        name=name, owner="team-shop", reason="moves in March", expires=NOW + timedelta(days=36_500)
+    )
+
+
+def waiver(name: str = "pilot", *policies: str) -> Record:
+    ref = waiver_ref(name)
+    data = WaiverApplied(
+        cluster=CLUSTER,
+        name=name,
+        digest="sha256:2",
+        policies=policies or ("no-root",),
+        match=WaiverMatch(namespaces=("shop",)),
+        owner=ref.owner,
+        reason=ref.reason,
+        expires=ref.expires,
+    )
+    return Record(Topic.POLICIES, waiver_key(CLUSTER, name), event(EventType.WAIVER_APPLIED, data))
 
 
 def unreadable(file: str = "shop/broken.yaml", message: str = "not YAML", document: int = 0) -> Record:

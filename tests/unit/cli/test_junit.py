@@ -8,7 +8,7 @@ from lxml import etree
 from cli.render import junit
 from pipeline.bus import Record
 from pipeline.events import Outcome
-from tests.unit.cli.builders import checked, report_of, shop_records, unreadable, verdict
+from tests.unit.cli.builders import checked, ref, report_of, shop_records, unreadable, verdict, waiver
 from tests.unit.cli.schemas import checked_junit
 
 
@@ -95,3 +95,17 @@ def test_characters_that_xml_cannot_hold_are_replaced() -> None:
 
 def test_an_empty_report_is_a_valid_document() -> None:
     assert len(_root([])) == 0
+
+
+def test_what_a_waiver_covers_is_skipped_with_who_accepted_it_and_is_no_failure() -> None:
+    root = _root([checked(), waiver(), verdict(waiver="pilot"), verdict(resource=ref("db"))])
+    suite = _suite(root, "no-root")
+    cases = {case.get("name"): case[0] for case in suite.iter("testcase")}
+    assert {name: outcome.tag for name, outcome in cases.items()} == {
+        "shop/Deployment/web": "skipped",
+        "shop/Deployment/db": "failure",
+    }
+    said = cases["shop/Deployment/web"].get("message") or ""
+    assert said.startswith("waived (pilot) by team-shop until 2")
+    assert said.endswith(": moves in March")
+    assert [suite.get(name) for name in ("tests", "failures", "skipped")] == ["2", "1", "1"]

@@ -20,6 +20,7 @@ from tests.unit.cli.builders import (
     shop_records,
     unreadable,
     verdict,
+    waiver,
 )
 from tests.unit.cli.schemas import checked_sarif
 
@@ -145,3 +146,15 @@ def test_a_very_long_title_is_cut_for_github() -> None:
     title = "{1}](" * 1000
     run = _run([checked(title=title), verdict(policy=policy_ref(mode=Mode.WARN)), unreadable("")])
     assert len(run["tool"]["driver"]["rules"][0]["shortDescription"]["text"]) <= 1024
+
+
+def test_what_a_waiver_covers_is_suppressed_with_who_accepted_it_and_nothing_else_is() -> None:
+    run = _run([checked(), waiver(), verdict(waiver="pilot"), verdict(resource=ref("db"))])
+    suppressions = {
+        result["locations"][0]["logicalLocations"][0]["name"]: result.get("suppressions")
+        for result in run["results"]
+    }
+    (accepted,) = suppressions.pop("web")
+    assert suppressions == {"db": None}
+    assert accepted["kind"] == "external"
+    assert accepted["justification"].startswith("team-shop: moves in March (waiver pilot, until 2")

@@ -6,12 +6,14 @@ from cli.render import table
 from pipeline.events import Mode, Outcome
 from tests.unit.cli.builders import (
     WARN_POLICY,
+    checked,
     policy_ref,
     ref,
     report_of,
     shop_records,
     unreadable,
     verdict,
+    waiver,
 )
 from tests.unit.cli.terminal import Terminal, without_styles
 
@@ -114,3 +116,19 @@ def test_the_message_of_a_warning_is_the_warning() -> None:
     _, first, second = out.getvalue().splitlines()
     assert first.endswith("too old")
     assert second.endswith("soon too old")
+
+
+def test_a_waiver_says_what_it_covers_and_which_of_its_policies_there_are_not() -> None:
+    out = io.StringIO()
+    records = [
+        checked(),
+        waiver("pilot", "no-root", "no-*", "no-rot"),
+        waiver("idle"),
+        verdict(waiver="pilot"),
+    ]
+    table.write_waivers(report_of(records), out)
+    idle, pilot, warning = out.getvalue().splitlines()
+    assert idle.startswith("waiver idle: covers nothing, expires 2")
+    assert pilot.startswith("waiver pilot: 1 violation until 2")
+    assert pilot.endswith("(team-shop: moves in March)")
+    assert warning == "warning: waiver pilot: there is no policy no-rot"

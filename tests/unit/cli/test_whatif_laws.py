@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.whatif.comparing import Tally, Workload, effect, errs, refused, violates
+from cli.whatif.comparing import Tally, Workload, counts, effect, errs, refused, violates
 from cli.whatif.model import Effect
 from pipeline.events import Mode, Outcome
 from sink.queries.model import Standing
@@ -12,7 +12,14 @@ _OUTCOMES = st.sampled_from([Outcome.PASS, Outcome.WARN, Outcome.FAIL, Outcome.E
 
 
 def _standings(mode: Mode) -> st.SearchStrategy[list[Standing]]:
-    return st.lists(st.builds(Standing, outcome=_OUTCOMES, mode=st.just(mode), message=st.text()), max_size=3)
+    each = st.builds(
+        Standing,
+        outcome=_OUTCOMES,
+        mode=st.just(mode),
+        message=st.text(),
+        waiver=st.sampled_from(["", "pilot"]),
+    )
+    return st.lists(each, max_size=3)
 
 
 STANDINGS = st.sampled_from(list(Mode)).flatmap(_standings)
@@ -27,7 +34,7 @@ def test_what_stays_the_same_has_no_effect(standings: list[Standing]) -> None:
 def test_a_new_objection_is_never_missed_and_never_invented(
     before: list[Standing], after: list[Standing]
 ) -> None:
-    objects = violates(after) and (not violates(before) or (refused(after) and not refused(before)))
+    objects = (counts(after) and not counts(before)) or (refused(after) and not refused(before))
     found = effect(before, after)
     assert (found in (Effect.NEWLY_VIOLATES, Effect.NEWLY_REFUSED)) == objects
     if found is Effect.FIXED:
@@ -35,6 +42,17 @@ def test_a_new_objection_is_never_missed_and_never_invented(
         assert not violates(after)
         assert not errs(after)
         assert violates(before) or errs(before)
+
+
+@given(STANDINGS, STANDINGS)
+def test_only_what_would_newly_violate_only_be_warned_of_and_is_covered_is_newly_waived(
+    before: list[Standing], after: list[Standing]
+) -> None:
+    if effect(before, after) is Effect.NEWLY_WAIVED:
+        assert violates(after)
+        assert not violates(before)
+        assert not counts(after)
+        assert not refused(after)
 
 
 @given(st.lists(st.tuples(st.integers(0, 2), STANDINGS, STANDINGS), max_size=12))
