@@ -110,7 +110,7 @@ def test_what_a_waiver_covers_is_newly_waived_and_admission_would_still_refuse_i
     write(tmp_path / "new.yaml", policy("no-latest", NO_LATEST, mode="enforce"))
     refused = {name for effect, name, _ in _changes(_diff(tmp_path, audited)) if effect == "newly_refused"}
     assert refused == {"bad", "good", "replica"}
-    (ready,) = tocsin(tmp_path, "policies", "readiness", "-o", "json", "--db", audited).report
+    (ready,) = tocsin(tmp_path, "policies", "readiness", "no-latest", "-o", "json", "--db", audited).report
     assert (ready["policy"], ready["refused"], ready["waived"]) == ("no-latest", 4, 3)
 
 
