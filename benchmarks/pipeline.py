@@ -108,6 +108,7 @@ async def _latency(stack: Stack, conditions: Conditions, figures: Figures) -> La
         raise SystemExit("latency is measured at shares of the limit: measure PART='1 2 4' first")
     limit = max(each.changes_rate for each in figures.throughput.values())
     await _load(stack, RESOURCES, POLICIES)
+    await _delays(stack, 0.0, limit * SHARES[0])  # not counted: a broker compiles itself at first
     delays = [await _delays(stack, share, limit * share) for share in SHARES]
     return Latency(conditions, limit, SECONDS, delays)
 
