@@ -49,7 +49,7 @@ lock: $(READY) ## pin every dependency again, with hashes
 
 schemas: $(READY) ## write what is generated under docs/reference but the engines: schemas, AsyncAPI, commands, lint rules, metrics
 	$(BIN)/python -m pipeline.schemas docs/reference/schemas
-	$(BIN)/python -m pipeline.asyncapi docs/reference/asyncapi.json
+	$(BIN)/python -m deliverer.asyncapi docs/reference/asyncapi.json
 	$(BIN)/python -m cli.report.schema docs/reference/schemas
 	$(BIN)/python -m deliverer.file docs/reference/schemas/subscribers.v1.json
 	$(BIN)/python -m deliverer.validation_changed docs/reference/schemas

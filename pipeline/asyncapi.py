@@ -1,4 +1,4 @@
-"""The AsyncAPI 3.0 document of the event stream: `python -m pipeline.asyncapi FILE`.
+"""The AsyncAPI 3.0 document of the event stream; `deliverer.asyncapi` adds what is not of the pipeline.
 
 Made of the event types, their data (`pipeline.events`) and attributes
 (`pipeline.attributes`), so that it cannot say anything else than the code. Channels are
@@ -6,10 +6,7 @@ the topics of Kafka and the requests that subscribers get; a test fails when the
 committed file differs. Self-contained: other people's tools read it as it is.
 """
 
-import json
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -23,11 +20,12 @@ Document = dict[str, Any]
 DELIVERED: tuple[EventType, ...] = tuple(VERDICT_TYPES.values())
 """What HTTP subscribers get."""
 
-_SCHEMAS = "#/components/schemas/"
-_MESSAGES = "#/components/messages/"
-_WEBHOOK = "subscriber"
+SCHEMAS = "#/components/schemas/"
+MESSAGES = "#/components/messages/"
+WEBHOOK = "subscriber"
+"""The channel of what is sent by HTTP."""
+STRUCTURED = "application/cloudevents+json"
 _KAFKA_BINDING, _HTTP_BINDING = "0.5.0", "0.3.0"
-_STRUCTURED = "application/cloudevents+json"
 
 _DESCRIPTION = """\
 What Tocsin tells: CloudEvents 1.0. On Kafka in binary content mode: attributes are headers `ce_*`, the \
@@ -62,24 +60,19 @@ def document() -> Document:
                 "protocol": "kafka",
                 "description": "Your brokers (`kafka_bootstrap`).",
             },
-            _WEBHOOK: {
+            WEBHOOK: {
                 "host": "subscriber.example.com",
                 "protocol": "https",
                 "description": "Each subscriber's own URL.",
             },
         },
-        "channels": {**{_short(topic): _topic(topic) for topic in Topic}, _WEBHOOK: _webhook()},
+        "channels": {**{_short(topic): _topic(topic) for topic in Topic}, WEBHOOK: _webhook()},
         "operations": {
             **{f"publish{_short(topic).capitalize()}": _publish(topic) for topic in Topic},
             "deliver": _deliver(),
         },
         "components": {"messages": dict(_messages()), "schemas": _schemas()},
     }
-
-
-def render() -> str:
-    """The document as it is committed."""
-    return json.dumps(document(), indent=2) + "\n"
 
 
 def message_name(type_: EventType) -> str:
@@ -106,7 +99,7 @@ def _topic(topic: Topic) -> Document:
         "title": topic.value,
         "description": f"{_TOPICS[topic]} `kafka_prefix` comes before its name, where set.",
         "servers": [{"$ref": "#/servers/kafka"}],
-        "messages": {name: {"$ref": _MESSAGES + name} for name in names},
+        "messages": {name: {"$ref": MESSAGES + name} for name in names},
         "bindings": {
             "kafka": {
                 "topicConfiguration": {"cleanup.policy": ["compact"]},
@@ -122,8 +115,8 @@ def _webhook() -> Document:
         "address": None,
         "title": "HTTP subscriber",
         "description": "The URL of a subscriber. Any answer 2xx says that the event was taken.",
-        "servers": [{"$ref": f"#/servers/{_WEBHOOK}"}],
-        "messages": {name: {"$ref": _MESSAGES + name} for name in names},
+        "servers": [{"$ref": f"#/servers/{WEBHOOK}"}],
+        "messages": {name: {"$ref": MESSAGES + name} for name in names},
     }
 
 
@@ -139,7 +132,7 @@ def _deliver() -> Document:
     return {
         "action": "send",
         "title": "Deliver to a subscriber",
-        "channel": {"$ref": f"#/channels/{_WEBHOOK}"},
+        "channel": {"$ref": f"#/channels/{WEBHOOK}"},
         "bindings": {"http": {"method": "POST", "bindingVersion": _HTTP_BINDING}},
     }
 
@@ -159,7 +152,7 @@ def _on_kafka(type_: EventType) -> Document:
         **_titled(type_, "binary content mode"),
         "contentType": "application/json",
         "headers": _attributes(type_, "ce_"),
-        "payload": {"$ref": _SCHEMAS + DATA_TYPES[type_].__name__},
+        "payload": {"$ref": SCHEMAS + DATA_TYPES[type_].__name__},
         "bindings": {"kafka": _key(TOPIC_OF[type_])},
     }
 
@@ -178,16 +171,16 @@ def _binary(type_: EventType) -> Document:
         **_titled(type_, "binary content mode"),
         "contentType": "application/json",
         "headers": _attributes(type_, "ce-"),
-        "payload": {"$ref": _SCHEMAS + DATA_TYPES[type_].__name__},
+        "payload": {"$ref": SCHEMAS + DATA_TYPES[type_].__name__},
     }
 
 
 def _structured(type_: EventType) -> Document:
     event = _attributes(type_, "")
     event["properties"]["datacontenttype"] = {"const": "application/json"}
-    event["properties"]["data"] = {"$ref": _SCHEMAS + DATA_TYPES[type_].__name__}
+    event["properties"]["data"] = {"$ref": SCHEMAS + DATA_TYPES[type_].__name__}
     event["required"].append("data")
-    return {**_titled(type_, "structured content mode"), "contentType": _STRUCTURED, "payload": event}
+    return {**_titled(type_, "structured content mode"), "contentType": STRUCTURED, "payload": event}
 
 
 def _titled(type_: EventType, mode: str) -> Document:
@@ -226,9 +219,5 @@ def _extension(attribute: Attribute) -> Document:
 def _schemas() -> Document:
     """Every type of data once, those inside them too."""
     data = dict.fromkeys(DATA_TYPES.values())
-    _, schemas = msgspec.json.schema_components(data, ref_template=_SCHEMAS + "{name}")
+    _, schemas = msgspec.json.schema_components(data, ref_template=SCHEMAS + "{name}")
     return dict(sorted(schemas.items()))
-
-
-if __name__ == "__main__":
-    Path(sys.argv[1]).write_text(render(), encoding="utf-8")

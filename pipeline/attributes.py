@@ -2,7 +2,7 @@
 
 What subscribers filter by (a Knative Trigger sees attributes only) is a part of the
 contract as the data is: a test compares this table with the events of real runs, and
-the AsyncAPI document (`pipeline.asyncapi`) is made of it.
+the AsyncAPI document (`deliverer.asyncapi`) is made of it.
 """
 
 from collections.abc import Mapping

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from deliverer.asyncapi import NAME
 from pipeline.attributes import TOPIC_OF
 from pipeline.events import EventType
 from tests.consumers import node
@@ -26,6 +27,7 @@ def test_its_parser_has_nothing_to_complain_of() -> None:
         _, _, what, happened, _ = type_.split(".")
         topic = TOPIC_OF[type_].rpartition(".")[2]
         assert f"{what}{happened.capitalize()}" in channels[topic]
+    assert {f"{NAME}Binary", f"{NAME}Structured"} <= set(channels["subscriber"])
 
 
 def test_its_parser_complains_where_something_is_wrong() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.asyncapi import document
+from deliverer.asyncapi import document
 from tests.contract.events.compatibility import breaks
 
 RELEASED = sorted((Path(__file__).parent / "released").glob("*.json"))

@@ -3,12 +3,15 @@
 Not covered: that they run (there is no kubelet); what rbac.yaml allows is in `tests/e2e/test_access`.
 """
 
+import base64
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from deliverer.file import load
+from pipeline.errors import UsageError
 from pipeline.settings import Settings
 from tests.e2e.command import tocsin
 from tests.kube.cluster import Cluster
@@ -21,7 +24,7 @@ PATHS = {
     "Deployment": "/apis/apps/v1/namespaces/tocsin/deployments",
     "Job": "/apis/batch/v1/namespaces/tocsin/jobs",
 }
-FILES = ("run.yaml", "services.yaml")
+FILES = ("run.yaml", "services.yaml", "deliver.yaml")
 
 
 def objects(file: str) -> list[dict[str, Any]]:
@@ -69,3 +72,25 @@ def test_the_environment_is_settings() -> None:
     for file in FILES:
         names |= {each["name"] for _, container in containers(file) for each in container.get("env", [])}
     assert {name.removeprefix("TOCSIN_").lower() for name in names} <= set(Settings.model_fields)
+
+
+def test_subscribers_of_the_manifests_are_read_where_they_are_mounted_with_secrets_of_the_environment(
+    tmp_path: Path,
+) -> None:
+    config, deployment = objects("deliver.yaml")
+    pod = deployment["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    ((mounted, text),) = config["data"].items()
+    volumes = {each["name"]: each["configMap"]["name"] for each in pod["volumes"] if "configMap" in each}
+    places = {volumes.get(each["name"]): each["mountPath"] for each in container["volumeMounts"]}
+    named = {each["name"]: each.get("value") for each in container["env"]}
+    assert named["TOCSIN_SUBSCRIBERS"] == f"{places[config['metadata']['name']]}/{mounted}"
+    path = tmp_path / mounted
+    path.write_text(text, encoding="utf-8")
+    secret = f"whsec_{base64.b64encode(b'0123456789' * 3).decode()}"
+    chat, tickets = load(path, {"CHAT_HOOK": "T0/B0/x", "TICKETS_SECRET": secret})
+    assert chat.url.endswith("/T0/B0/x")
+    assert tickets.secrets
+    with pytest.raises(UsageError, match="not set in the environment: CHAT_HOOK"):
+        load(path, {})
+    assert {"secretRef": {"name": "tocsin-subscribers"}} in container["envFrom"]

@@ -1,16 +1,8 @@
-"""The committed AsyncAPI document is that of the code. What other tools make of it: tests/contract/events."""
+"""The AsyncAPI document of Tocsin's own events. The committed one: tests/unit/deliverer/test_asyncapi."""
 
-from pathlib import Path
-
-from pipeline.asyncapi import document, message_name, render
+from pipeline.asyncapi import document, message_name
 from pipeline.attributes import EXTENSIONS, KEYS, SUBJECTS, TOPIC_OF
 from pipeline.events import EventType, Topic
-
-DOCUMENT = Path(__file__).parents[3] / "docs" / "reference" / "asyncapi.json"
-
-
-def test_the_committed_document_is_current() -> None:
-    assert DOCUMENT.read_text(encoding="utf-8") == render(), "run `make schemas` and commit the document"
 
 
 def test_every_type_of_event_and_every_topic_is_in_it() -> None:
