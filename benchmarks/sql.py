@@ -14,11 +14,12 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from os import cpu_count, environ, getloadavg, wait4, waitstatus_to_exitcode
+from os import cpu_count, environ, getloadavg
 from pathlib import Path
 from typing import Any
 
 from benchmarks import sql_load, sql_writes
+from benchmarks.measure import measure
 from sink import schema
 from sink.database import connect, parse_url
 from sink.queries.filters import Filter
@@ -91,7 +92,8 @@ def _database(name: str, url: str) -> Iterator[str]:
     yield (
         f"{datetime.now(UTC).date().isoformat()}; {cpu_count()} cores, {platform.machine()}, Python "
         f"{platform.python_version()}; {wanted:.1f} processes wanted a core when this began. "
-        f"Filled in {time.perf_counter() - begin:.0f} s (COPY or executemany, then indexes)."
+        f"Filled in {time.perf_counter() - begin:.0f} s (COPY or executemany, then indexes). "
+        f"A loop of ten million additions took {_yardstick():.1f} s."
     )
     yield ""
     yield "| query | in the process, ms | goal |"
@@ -111,6 +113,14 @@ def _database(name: str, url: str) -> Iterator[str]:
     yield "|---|---:|---:|---:|---:|"
     yield from sql_writes.measure(name, url)
     yield ""
+
+
+def _yardstick() -> float:
+    """Seconds of pure Python, by which runs on other machines and days can be compared."""
+    begin, total = time.perf_counter(), 0
+    for number in range(10_000_000):
+        total += number
+    return time.perf_counter() - begin
 
 
 async def _create(url: str) -> None:
@@ -216,23 +226,18 @@ _ONCE = 5.0
 
 
 def _command(words: str, url: str) -> tuple[float, int]:
-    """Seconds, and bytes of memory of its largest process."""
+    """Seconds, and bytes of memory of all its processes: of a run of its own, since looking takes time."""
     # an installation has its byte code: the first run here may have to write it
     kept = {name: value for name, value in environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     command = [_TOCSIN, *words.split(), "--db", url]
-    taken, peaks = [], []
+    taken = []
     for _ in range(4):
         begin = time.perf_counter()
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=kept)
-        _, status, usage = wait4(process.pid, 0)
+        subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=kept, check=True)
         taken.append(time.perf_counter() - begin)
-        process.returncode = waitstatus_to_exitcode(status)
-        if process.returncode:
-            raise subprocess.CalledProcessError(process.returncode, command)
-        peaks.append(usage.ru_maxrss * 1024)
         if taken[-1] > _ONCE:
             break
-    return statistics.median(taken[1:] or taken), max(peaks)
+    return statistics.median(taken[1:] or taken), measure(command).peak
 
 
 if __name__ == "__main__":
