@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
+from msgspec.structs import replace
+
 from cli.database import reader_of
 from cli.invoke import reader_may_leave
 from cli.options import ListFormat, ShowFormat
@@ -25,7 +27,7 @@ from sink.queries.policies import list_policies
 async def list_(clusters: Sequence[str], output: ListFormat, *, db: str | None) -> ExitCode:
     """Print the policies that are loaded."""
     async with reader_of(load_settings(db=db)) as reader:
-        found = await list_policies(reader, clusters)
+        found = _asking(await list_policies(reader, clusters), await current_policies(reader, clusters))
     with reader_may_leave():
         write_items(iter(found), output, layout(datetime.now(UTC)), sys.stdout)
     if not found:
@@ -37,26 +39,31 @@ async def list_(clusters: Sequence[str], output: ListFormat, *, db: str | None) 
 async def show(name: str, clusters: Sequence[str], output: ShowFormat, *, db: str | None) -> ExitCode:
     """Print one policy."""
     async with reader_of(load_settings(db=db)) as reader:
-        found = await list_policies(reader, clusters, name)
-        versions = await current_policies(reader, clusters)
+        named = await list_policies(reader, clusters, name)
+        found = _asking(named, await current_policies(reader, clusters))
     if not found:
         raise UsageError(f"no policy {clip(name)!r} is loaded: `tocsin policies list` names those that are")
     if len(found) > 1:
-        named = ", ".join(policy.cluster for policy in found)
-        raise UsageError(f"policy {clip(name)!r} is in several clusters ({named}): choose with --cluster")
+        where = ", ".join(policy.cluster for policy in found)
+        raise UsageError(f"policy {clip(name)!r} is in several clusters ({where}): choose with --cluster")
     with reader_may_leave():
-        page = fields(found[0], datetime.now(UTC), _asks(found[0], versions))
-        write_item(found[0], page, output, sys.stdout)
+        write_item(found[0], fields(found[0], datetime.now(UTC)), output, sys.stdout)
     return ExitCode.OK
 
 
-def _asks(policy: Policy, versions: Sequence[PolicyVersion]) -> tuple[str, ...]:
-    """What it asks registries for; nothing where it is not valid."""
-    for version in versions:
-        if (version.cluster, version.name) == (policy.cluster, policy.name) and version.object is not None:
-            applied = PolicyApplied(
-                cluster=version.cluster, name=version.name, digest=version.digest, object=version.object
-            )
-            with suppress(InvalidPolicyError):
-                return asks(parse(applied))
+def _asking(found: Sequence[Policy], versions: Sequence[PolicyVersion]) -> list[Policy]:
+    """The policies with what they ask registries for."""
+    texts = {(version.cluster, version.name): version for version in versions}
+    return [replace(each, asks=_asks(texts.get((each.cluster, each.name)))) for each in found]
+
+
+def _asks(version: PolicyVersion | None) -> tuple[str, ...]:
+    """Nothing where it is not valid."""
+    if version is None or version.object is None:
+        return ()
+    applied = PolicyApplied(
+        cluster=version.cluster, name=version.name, digest=version.digest, object=version.object
+    )
+    with suppress(InvalidPolicyError):
+        return asks(parse(applied))
     return ()

@@ -1,6 +1,6 @@
 """Policies as table rows, CSV records and a page about one of them. Pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -79,8 +79,8 @@ def _record(policy: Policy) -> Row:
     return (*_start(policy), policy.applied_at.isoformat(), *_rest(policy))
 
 
-def fields(policy: Policy, now: datetime, asks: Sequence[str] = ()) -> Iterator[Field]:
-    """A page about one policy. `asks`: what it asks registries for."""
+def fields(policy: Policy, now: datetime) -> Iterator[Field]:
+    """A page about one policy."""
     yield "Policy", policy.name
     yield "Title", policy.title
     yield "Severity", policy.severity or ""
@@ -97,7 +97,7 @@ def fields(policy: Policy, now: datetime, asks: Sequence[str] = ()) -> Iterator[
     yield "Engine", policy.engine or ""
     yield "Not chosen", [f"{engine}: {reason}" for engine, reason in policy.refusals.items()]
     yield "Reads", policy.reads
-    yield "Asks", [f"registries for {each}" for each in asks]
+    yield "Asks", [f"registries for {each}" for each in policy.asks]
     yield "Not remembered", policy.memo
     yield "Findings", [_finding(finding) for finding in policy.findings]
     yield "Violations", f"{policy.violations} open"

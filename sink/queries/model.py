@@ -215,6 +215,8 @@ class Policy(Item, frozen=True):
     errors: int
     """Resources that it could not be evaluated on."""
     applied_at: datetime
+    asks: tuple[str, ...] = ()
+    """What it asks registries for, one line each; its text says, and who reads the text fills it in."""
 
 
 class Standing(Item, frozen=True):

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -157,3 +158,7 @@ def test_policies_show_says_what_is_asked_of_registries(folder: Path, shop: Shop
     ran = tocsin(folder, "policies", "show", "signed-and-scanned", *database)
     assert "registries for signed: a signature by a key" in ran.out
     assert f"registries for scanned: an attestation by a key of type {SCAN}" in ran.out
+    asked = ["signed: a signature by a key", f"scanned: an attestation by a key of type {SCAN}"]
+    for command in (("list",), ("show", "signed-and-scanned")):
+        report: Any = tocsin(folder, "policies", *command, "-o", "json", *database).report
+        assert (report[0] if command == ("list",) else report)["asks"] == asked
