@@ -5,7 +5,6 @@ benchmarks/results/sql.md. TOCSIN_BENCH_DATABASES=SQLite (or PostgreSQL) measure
 """
 
 import asyncio
-import platform
 import statistics
 import subprocess
 import sys
@@ -14,11 +13,12 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from os import cpu_count, environ, getloadavg
+from os import environ, getloadavg
 from pathlib import Path
 from typing import Any
 
 from benchmarks import sql_load, sql_writes
+from benchmarks.machine import machine
 from benchmarks.measure import measure
 from sink import schema
 from sink.database import connect, parse_url
@@ -90,10 +90,8 @@ def _database(name: str, url: str) -> Iterator[str]:
     yield f"## {name}"
     yield ""
     yield (
-        f"{datetime.now(UTC).date().isoformat()}; {cpu_count()} cores, {platform.machine()}, Python "
-        f"{platform.python_version()}; {wanted:.1f} processes wanted a core when this began. "
-        f"Filled in {time.perf_counter() - begin:.0f} s (COPY or executemany, then indexes). "
-        f"A loop of ten million additions took {_yardstick():.1f} s."
+        f"{datetime.now(UTC).date().isoformat()}; {machine()}; {wanted:.1f} processes wanted a core when this "
+        f"began. Filled in {time.perf_counter() - begin:.0f} s (COPY or executemany, then indexes)."
     )
     yield ""
     yield "| query | in the process, ms | goal |"
@@ -102,25 +100,17 @@ def _database(name: str, url: str) -> Iterator[str]:
     for query, seconds in asyncio.run(_queries(url)):
         yield f"| {query} | {seconds * 1000:.0f} | {goal} |"
     yield ""
-    yield "| command, whole | s | MiB | goal |"
-    yield "|---|---:|---:|---|"
+    yield "| command, whole | s | MiB | KiB printed | goal |"
+    yield "|---|---:|---:|---:|---|"
     for words, aim in _COMMANDS.items():
-        taken, peak = _command(words, url)
-        yield f"| `tocsin {words}` | {taken:.2f} | {peak / 2**20:.0f} | {aim} |"
+        taken, peak, printed = _command(words, url)
+        yield f"| `tocsin {words}` | {taken:.2f} | {peak / 2**20:.0f} | {printed / 2**10:.0f} | {aim} |"
     yield ""
     what = f"writing {sql_writes.RECORDS:,} records in batches of {sql_writes.BATCH:,}"
     yield f"| {what} | sink, records/s | limit, upsert | sink/limit | COPY |"
     yield "|---|---:|---:|---:|---:|"
     yield from sql_writes.measure(name, url)
     yield ""
-
-
-def _yardstick() -> float:
-    """Seconds of pure Python, by which runs on other machines and days can be compared."""
-    begin, total = time.perf_counter(), 0
-    for number in range(10_000_000):
-        total += number
-    return time.perf_counter() - begin
 
 
 async def _create(url: str) -> None:
@@ -225,19 +215,22 @@ _ONCE = 5.0
 """Seconds after which a command is not measured again."""
 
 
-def _command(words: str, url: str) -> tuple[float, int]:
-    """Seconds, and bytes of memory of all its processes: of a run of its own, since looking takes time."""
+def _command(words: str, url: str) -> tuple[float, int, int]:
+    """Seconds, bytes of memory of all its processes, and bytes printed.
+
+    Memory is of a run of its own, since looking takes time.
+    """
     # an installation has its byte code: the first run here may have to write it
     kept = {name: value for name, value in environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     command = [_TOCSIN, *words.split(), "--db", url]
     taken = []
     for _ in range(4):
         begin = time.perf_counter()
-        subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=kept, check=True)
+        ran = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=kept, check=True)
         taken.append(time.perf_counter() - begin)
         if taken[-1] > _ONCE:
             break
-    return statistics.median(taken[1:] or taken), measure(command).peak
+    return statistics.median(taken[1:] or taken), measure(command).peak, len(ran.stdout)
 
 
 if __name__ == "__main__":
