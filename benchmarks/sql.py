@@ -90,7 +90,7 @@ def _database(name: str, url: str) -> Iterator[str]:
     yield f"## {name}"
     yield ""
     yield (
-        f"{datetime.now(UTC).date().isoformat()}; {machine()}; {wanted:.1f} processes wanted a core when this "
+        f"{datetime.now(UTC).date().isoformat()}; {machine()}; {wanted:.1f} processes wanted a core when it "
         f"began. Filled in {time.perf_counter() - begin:.0f} s (COPY or executemany, then indexes)."
     )
     yield ""
