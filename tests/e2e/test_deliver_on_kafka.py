@@ -2,12 +2,15 @@
 
 import json
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from pipeline.kafka.producing import Producer
 from pipeline.settings import KafkaSettings
+from tests import postgres
+from tests.e2e.command import tocsin
 from tests.e2e.running import running
 from tests.e2e.test_deliver import DB, command, stop, subscribers
 from tests.fakes.subscriber import serving
@@ -18,8 +21,19 @@ pytestmark = pytest.mark.xdist_group("kafka")
 DELIVER = ("deliver", "--subscribers", "subscribers.yaml")
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """What the services share."""
+    if request.param == "sqlite":
+        yield DB
+        return
+    with postgres.server() as server, postgres.empty_database(server) as url:
+        assert tocsin(tmp_path, "db", "upgrade", "--db", url).code == 0
+        yield url
+
+
 @pytest.fixture
-async def folder(tmp_path: Path, kafka_settings: KafkaSettings) -> Path:
+async def folder(tmp_path: Path, kafka_settings: KafkaSettings, database: str) -> Path:
     """Settings in `tocsin.toml`; topics are there."""
     lines = {
         "kafka_bootstrap": kafka_settings.bootstrap,
@@ -28,7 +42,7 @@ async def folder(tmp_path: Path, kafka_settings: KafkaSettings) -> Path:
         "kafka_session_timeout": 2.0,
         "backoff_first": 0.1,
         "subscriber_poll": 0.1,
-        "db": DB,
+        "db": database,
     }
     text = "".join(f"{name} = {json.dumps(value)}\n" for name, value in lines.items())
     (tmp_path / "tocsin.toml").write_text(text, encoding="utf-8")
