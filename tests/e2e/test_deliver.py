@@ -16,11 +16,12 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.e2e import databases
 from tests.e2e.command import NOT_PRIVILEGED, Ran, pod, policy, tocsin, write
 from tests.e2e.running import Running, running
 from tests.fakes.subscriber import eventually, serving
 
-DB = "sqlite:///audit.db"
+DB = databases.SQLITE
 RETRY = {"first": "10ms", "most": "50ms", "maxAge": "60s"}
 
 

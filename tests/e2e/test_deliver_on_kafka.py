@@ -9,10 +9,9 @@ import pytest
 
 from pipeline.kafka.producing import Producer
 from pipeline.settings import KafkaSettings
-from tests import postgres
-from tests.e2e.command import tocsin
+from tests.e2e import databases
 from tests.e2e.running import running
-from tests.e2e.test_deliver import DB, command, stop, subscribers
+from tests.e2e.test_deliver import command, stop, subscribers
 from tests.fakes.subscriber import serving
 from tests.verdicts import history
 
@@ -21,14 +20,10 @@ pytestmark = pytest.mark.xdist_group("kafka")
 DELIVER = ("deliver", "--subscribers", "subscribers.yaml")
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=databases.KINDS)
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """What the services share."""
-    if request.param == "sqlite":
-        yield DB
-        return
-    with postgres.server() as server, postgres.empty_database(server) as url:
-        assert tocsin(tmp_path, "db", "upgrade", "--db", url).code == 0
+    with databases.ready(request.param, tmp_path) as url:
         yield url
 
 

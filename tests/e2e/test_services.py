@@ -23,7 +23,7 @@ from pipeline.kafka.producing import Producer
 from pipeline.kafka.reading import read_topic
 from pipeline.kafka.wire import Message
 from pipeline.settings import KafkaSettings
-from tests import postgres
+from tests.e2e import databases
 from tests.e2e.command import NOT_PRIVILEGED, pod, policy, tocsin, waiver, write
 from tests.e2e.running import Running, running
 from tests.e2e.test_telemetry import get
@@ -31,7 +31,7 @@ from tests.kafka.broker import USER, Broker
 
 pytestmark = pytest.mark.xdist_group("kafka")
 
-DB = "sqlite:///audit.db"
+DB = databases.SQLITE
 ONE_PROCESS = "sqlite:///one.db"
 WATCH = ("watch", "--manifests", "deploy", "-p", "policies")
 
@@ -100,14 +100,10 @@ def pilot(name: str) -> dict[str, Any]:
     return waiver(f"pilot-{name}", policies=["no-privileged"], match={"names": [name]})
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=databases.KINDS)
 def db(request: pytest.FixtureRequest, folder: Path) -> Iterator[str]:
     """URL of a database that is ready."""
-    if request.param == "sqlite":
-        yield DB
-        return
-    with postgres.server() as server, postgres.empty_database(server) as url:
-        assert tocsin(folder, "db", "upgrade", "--db", url).code == 0
+    with databases.ready(request.param, folder) as url:
         yield url
 
 
