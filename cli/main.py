@@ -3,6 +3,7 @@
 Heavy imports are inside the commands: `tocsin --help` has to be instant.
 """
 
+import gc
 from typing import Annotated
 
 import typer
@@ -205,3 +206,9 @@ def doctor(
 
 
 app.command()(report.report)
+
+
+def tocsin() -> None:
+    """The program: one command. Nothing looks for garbage while it imports; `finish` allows that again."""
+    gc.disable()
+    app()
