@@ -7,7 +7,7 @@ read by its id afterwards, for what the policy said.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
-from sqlalchemy import Integer, Subquery, cast, distinct, func, select
+from sqlalchemy import Integer, Subquery, cast, distinct, func, literal, select
 from sqlalchemy.engine import Connection, RowMapping
 
 from sink.queries import orders
@@ -95,6 +95,7 @@ def _of_workloads(wanted: Filter, names: Sequence[str]) -> Subquery:
     """Groups of those groups: thousands, where counting what is distinct costs nothing."""
     inner = _by_workload(wanted).c
     heading = [inner[name] for name in names]
+    one_policy = "policy" in names
     # joined by what no name holds
     workload = inner.namespace + "/" + inner.workload_kind + "/" + inner.workload_name
     query = select(
@@ -105,8 +106,9 @@ def _of_workloads(wanted: Filter, names: Sequence[str]) -> Subquery:
         cast(func.sum(inner.violations), Integer).label("violations"),
         func.min(inner.strictest).label("strictest"),
         func.min(inner.example).label("example"),
-        func.count(distinct(workload)).label("workloads"),
-        func.count(distinct(inner.policy)).label("policies"),
+        # a policy's groups differ in their workloads, which then need not be told apart
+        (func.count() if one_policy else func.count(distinct(workload))).label("workloads"),
+        (literal(1) if one_policy else func.count(distinct(inner.policy))).label("policies"),
     )
     return query.group_by(*heading).subquery()
 

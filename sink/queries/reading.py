@@ -10,7 +10,7 @@ from sink.database import translated
 from sink.queries.model import Owner, Resource, Violation, Waiving
 
 
-def page(connection: Connection, query: Select[Any]) -> Sequence[RowMapping]:
+def page(connection: Connection, query: Select[*tuple[Any, ...]]) -> Sequence[RowMapping]:
     """Rows of one query, in a transaction of its own: nothing is held while somebody reads them."""
     with translated(connection.engine.url), connection.begin():
         return connection.execute(query).mappings().all()
