@@ -5,24 +5,32 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import event
-from sqlalchemy.engine import URL, Connection, make_url
+from sqlalchemy import create_engine, event
+from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from pipeline.errors import StoreBusyError, StoreError, UsageError, clip
 from pipeline.settings import DatabaseLimits
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
 
 _DRIVERS = {
     "sqlite": "sqlite+aiosqlite",
     "postgresql": "postgresql+psycopg",
     "postgres": "postgresql+psycopg",
 }
+_PLAIN_DRIVERS = {"sqlite+aiosqlite": "sqlite"}
+"""Those that are for asyncio only."""
+
 _EXAMPLES = "sqlite:///tocsin.db or postgresql://user@host/tocsin"
 _BUSY_SECONDS = 5.0
 """Seconds to wait for another writer of a SQLite file, where nobody says how long."""
+
+_CANCEL_SECONDS = 2.0
+"""For a server to hear that a query is not wanted any more."""
 
 
 def parse_url(url: str) -> URL:
@@ -45,25 +53,58 @@ def shown(url: URL) -> str:
 @asynccontextmanager
 async def connect(
     url: URL, *, writes: bool, limits: DatabaseLimits | None = None
-) -> AsyncIterator[AsyncEngine]:
+) -> AsyncIterator["AsyncEngine"]:
     """An engine for as long as the block runs. `writes`: a transaction takes SQLite's write lock at once.
 
     `limits`: without them, the server's own.
     """
-    options: dict[str, Any] = {"connect_args": _connect_arguments(url, limits)}
+    from sqlalchemy.ext.asyncio import create_async_engine  # with the ORM: questions do without
+
     with translated(url):
         _try_file(url, writes=writes)
-        try:
-            engine = create_async_engine(url, **options)
-        except (ImportError, NoSuchModuleError) as error:
-            raise UsageError(f"{shown(url)} needs a driver: pip install 'tocsin[postgres]'") from error
-    if url.get_backend_name() == "sqlite":
-        event.listen(engine.sync_engine, "connect", _set_pragmas if writes else _leave_transactions)
-        event.listen(engine.sync_engine, "begin", _begin_immediate if writes else _begin)
+    with _driver_of(url):
+        engine = create_async_engine(url, connect_args=_connect_arguments(url, limits))
+    _set_transactions(engine.sync_engine, writes=writes)
     try:
         yield engine
     finally:
         await engine.dispose()
+
+
+@contextmanager
+def connect_reader(url: URL, limits: DatabaseLimits | None = None) -> Iterator[Engine]:
+    """Likewise, to read in threads: its connections are plain ones, as questions want them."""
+    plain = url.set(drivername=_PLAIN_DRIVERS.get(url.drivername, url.drivername))
+    with _driver_of(url):
+        engine = create_engine(plain, connect_args=_connect_arguments(url, limits))
+    _set_transactions(engine, writes=False)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def _driver_of(url: URL) -> Iterator[None]:
+    try:
+        yield
+    except (ImportError, NoSuchModuleError) as error:
+        raise UsageError(f"{shown(url)} needs a driver: pip install 'tocsin[postgres]'") from error
+
+
+def _set_transactions(engine: Engine, *, writes: bool) -> None:
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _set_pragmas if writes else _leave_transactions)
+        event.listen(engine, "begin", _begin_immediate if writes else _begin)
+
+
+def interrupt(connection: Connection) -> None:
+    """Have a database give up what it does for a connection; may be called from another thread."""
+    driver: Any = connection.connection.driver_connection
+    if connection.dialect.name == "sqlite":
+        driver.interrupt()
+    else:
+        driver.cancel_safe(timeout=_CANCEL_SECONDS)
 
 
 def _try_file(url: URL, *, writes: bool) -> None:

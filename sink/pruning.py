@@ -7,15 +7,17 @@ by key: PostgreSQL and SQLite have no DELETE with a LIMIT in common.
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, Select, Table, delete, exists, func, or_, select, tuple_
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from pipeline.events import Outcome
 from sink.database import translated
 from sink.spans import Resolution
 from sink.tables import objects, policies, policy_versions, resources, verdicts, violations, waivers
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ def heaps(before: datetime) -> Sequence[Heap]:
     )
 
 
-async def count(engine: AsyncEngine, heap: Heap) -> int:
+async def count(engine: "AsyncEngine", heap: Heap) -> int:
     """How many there are now. Raises StoreError."""
     query = select(func.count()).select_from(heap.table).where(*heap.where)
     with translated(engine.url):
@@ -84,7 +86,7 @@ async def count(engine: AsyncEngine, heap: Heap) -> int:
             return int(await connection.scalar(query) or 0)
 
 
-async def prune(engine: AsyncEngine, heap: Heap, batch: int) -> AsyncIterator[int]:
+async def prune(engine: "AsyncEngine", heap: Heap, batch: int) -> AsyncIterator[int]:
     """Delete them; yields how many each batch had. Raises StoreError: batches before it stay done."""
     keys = list(heap.table.primary_key)
     chosen: Select[Any] = select(*keys).where(*heap.where).limit(batch)

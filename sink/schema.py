@@ -1,38 +1,61 @@
 """The schema's version: what a database has, what this version needs, and the way from one to the other."""
 
+from typing import TYPE_CHECKING
+
 from sqlalchemy import inspect, text
-from sqlalchemy.engine import URL, Connection
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.engine import URL, Connection, Engine
 
 import migrations
 from pipeline.errors import StoreError, clip
 from sink.database import file_of, shown, translated
 
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
 
-async def prepare(engine: AsyncEngine, *, create: bool) -> None:
+
+async def prepare(engine: "AsyncEngine", *, create: bool) -> None:
     """Make sure that the schema is this version's. Raises StoreError that says what to do.
 
     `create`: make the schema where there is none yet, on SQLite only; a server is upgraded
     when its operator says so.
     """
-    url = engine.url
-    file = file_of(url)
-    if file is not None and not file.exists() and not create:
-        raise StoreError(_missing(url))
+    file = file_of(engine.url)
+    if not create:
+        _find(engine.url)
     revision = await current(engine) if file is None or file.exists() else None
-    if revision is None and create and url.get_backend_name() == "sqlite":
+    if revision is None and create and engine.dialect.name == "sqlite":
         await upgrade(engine)
-    elif revision != migrations.HEAD:
-        refuse_newer(url, revision)
+    else:
+        _expect(engine.url, revision)
+
+
+def require(engine: Engine) -> None:
+    """Likewise for a reader, who makes no schema. Raises StoreError."""
+    _find(engine.url)
+    with translated(engine.url), engine.connect() as connection:
+        revision = _current(connection)
+    _expect(engine.url, revision)
+
+
+def _find(url: URL) -> None:
+    """Raise StoreError for a file that is not there."""
+    file = file_of(url)
+    if file is not None and not file.exists():
+        where = shown(url)
         raise StoreError(
-            f"database {shown(url)} has schema {revision or 'none'}, expected {migrations.HEAD}: "
-            f"run `tocsin db upgrade --db {shown(url)}`"
+            f"no database at {file}: `tocsin run --db {where}` or `tocsin scan --db {where}` makes one"
         )
 
 
-def _missing(url: URL) -> str:
-    where = shown(url)
-    return f"no database at {file_of(url)}: `tocsin run --db {where}` or `tocsin scan --db {where}` makes one"
+def _expect(url: URL, revision: str | None) -> None:
+    """Raise StoreError for another schema than this version's."""
+    if revision == migrations.HEAD:
+        return
+    refuse_newer(url, revision)
+    raise StoreError(
+        f"database {shown(url)} has schema {revision or 'none'}, expected {migrations.HEAD}: "
+        f"run `tocsin db upgrade --db {shown(url)}`"
+    )
 
 
 def refuse_newer(url: URL, revision: str | None) -> None:
@@ -44,11 +67,9 @@ def refuse_newer(url: URL, revision: str | None) -> None:
         )
 
 
-async def current(engine: AsyncEngine) -> str | None:
+async def current(engine: "AsyncEngine") -> str | None:
     """The schema's revision; None where there is no schema. Raises StoreError without a file."""
-    file = file_of(engine.url)
-    if file is not None and not file.exists():
-        raise StoreError(_missing(engine.url))
+    _find(engine.url)
     with translated(engine.url):
         async with engine.connect() as connection:
             return await connection.run_sync(_current)
@@ -61,7 +82,7 @@ def _current(connection: Connection) -> str | None:
     return None if revision is None else str(revision)
 
 
-async def upgrade(engine: AsyncEngine) -> str | None:
+async def upgrade(engine: "AsyncEngine") -> str | None:
     """Bring the schema to this version; returns what it was. Raises StoreError, also where it is newer."""
     file = file_of(engine.url)
     with translated(engine.url):

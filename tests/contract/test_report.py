@@ -194,14 +194,14 @@ def resource_row(
 
 async def test_resources_are_counted_and_the_record_begins_with_the_first(reader: Reader) -> None:
     await put(reader, verdict(name="web", at=START + timedelta(hours=2)))
-    async with reader.engine.begin() as connection:
+    with reader.engine.begin() as connection:
         for row in (
             resource_row("web", seen=START + timedelta(hours=1)),
             resource_row("api"),
             resource_row("gone", deleted_at=START),
             resource_row("db", "data"),
         ):
-            await connection.execute(insert(resources), row)
+            connection.execute(insert(resources), row)
     now = START + timedelta(days=1)
     said = await report(reader, Filter(namespaces=terms(["shop"])), START - timedelta(days=9), now, 5)
     assert (said.resources, said.violating, said.recorded_since) == (2, 1, START)
@@ -209,22 +209,22 @@ async def test_resources_are_counted_and_the_record_begins_with_the_first(reader
 
 
 async def put_verdicts(reader: Reader, *found: Verdict) -> None:
-    async with reader.engine.begin() as connection:
+    with reader.engine.begin() as connection:
         for each in found:
             record = told(each)
             assert record.event is not None
-            await connection.execute(insert(verdicts), verdict_row(record.key, record.event, each))
+            connection.execute(insert(verdicts), verdict_row(record.key, record.event, each))
 
 
 async def test_policies_that_could_not_judge_everything_are_named(reader: Reader) -> None:
-    async with reader.engine.begin() as connection:
+    with reader.engine.begin() as connection:
         for row in (
             policy_row("broken", error="spec.mode: expected warn or enforce"),
             policy_row("slow"),
             policy_row("good"),
             policy_row("gone", deleted=True, error="no more"),
         ):
-            await connection.execute(insert(policies), row)
+            connection.execute(insert(policies), row)
     await put_verdicts(
         reader, verdict(ERROR, "a", "slow"), verdict(ERROR, "b", "slow"), verdict(PASS, "a", "good")
     )
@@ -252,8 +252,8 @@ async def test_verdicts_are_read_resource_by_resource_however_they_are_cut(reade
         reader, verdict(PASS, "web", "b"), verdict(enforced, "web", "a"), verdict(FAIL, "db", "a"),
         verdict(ERROR, "api", "a", namespace="back"), verdict(PASS, "api", "b", cluster="test"),
     )  # fmt: skip
-    async with reader.engine.begin() as connection:
-        await connection.execute(insert(policies), policy_row("a", severity="High", title="Title"))
+    with reader.engine.begin() as connection:
+        connection.execute(insert(policies), policy_row("a", severity="High", title="Title"))
     assert await list_clusters(reader, Filter()) == ["prod", "test"]
     for size in (1, 2, 100):
         found: list[Judged] = await list_judged(reader, Filter(clusters=terms(["prod"])), list, size)

@@ -46,8 +46,8 @@ async def put(reader: Reader, *found: Verdict, resolution: str = "") -> list[dic
     ]
     if resolution:
         rows = [resolved(row, resolution, row["opened_at"] + timedelta(hours=1)) for row in rows]
-    async with reader.engine.begin() as connection:
-        await connection.execute(insert(violations), rows)
+    with reader.engine.begin() as connection:
+        connection.execute(insert(violations), rows)
     return rows
 
 
@@ -129,9 +129,9 @@ async def test_each_filter_narrows(reader: Reader, wanted: dict[str, Any], expec
         ),
         verdict(name="api", cluster="test", namespace="back", images=("example.com/api@sha256:0",)),
     )  # fmt: skip
-    async with reader.engine.begin() as connection:
-        await connection.execute(insert(policies), policy_row("no-latest", severity="high"))
-        await connection.execute(insert(policies), policy_row("no-root", "test", severity="low"))
+    with reader.engine.begin() as connection:
+        connection.execute(insert(policies), policy_row("no-latest", severity="high"))
+        connection.execute(insert(policies), policy_row("no-root", "test", severity="low"))
     assert sorted(await names(reader, **wanted)) == expected
 
 
@@ -197,9 +197,9 @@ async def test_a_page_about_a_violation_has_its_policy_and_the_times_before(read
     for minute in range(7):
         await put(reader, verdict(at=START + timedelta(minutes=minute)), resolution="fixed")
     await put(reader, verdict(at=START + timedelta(hours=1)), verdict(name="other"))
-    async with reader.engine.begin() as connection:
+    with reader.engine.begin() as connection:
         row = policy_row("no-root", severity="high", url="https://example.com", description="Root is all.")
-        await connection.execute(insert(policies), row)
+        connection.execute(insert(policies), row)
     (policy,) = await list_policies(reader)
     newest, *_ = await ask(reader, Filter(state=State.ALL), Sort.NEWEST)
     found = await detail(reader, newest, policy)
@@ -271,20 +271,20 @@ async def test_policies_are_listed_with_what_they_found_and_without_those_that_a
 ) -> None:
     await put(reader, verdict(name="a"), verdict(name="b"), verdict(name="c", cluster="test"))
     await put(reader, verdict(name="d"), resolution="fixed")
-    async with reader.engine.begin() as connection:
+    with reader.engine.begin() as connection:
         for row in (
             policy_row("no-root", reads=["spec"], refusals={"regorus": "calls x"}),
             policy_row("no-root", "test"),
             policy_row("broken", error="spec.mode: expected warn or enforce"),
             policy_row("gone", deleted=True),
         ):
-            await connection.execute(insert(policies), row)
+            connection.execute(insert(policies), row)
         for name, said in (("web", ERROR), ("db", PASS)):
             record = told(verdict(said, name, "broken"))
             assert record.event is not None
             assert isinstance(record.event.data, Verdict)
             row = verdict_row(record.key, record.event, record.event.data)
-            await connection.execute(insert(verdicts), row)
+            connection.execute(insert(verdicts), row)
     found = await list_policies(reader)
     assert [(each.name, each.cluster, each.violations, each.errors) for each in found] == [
         ("broken", "prod", 0, 1),
@@ -296,8 +296,8 @@ async def test_policies_are_listed_with_what_they_found_and_without_those_that_a
 
 
 async def test_a_database_that_fails_in_the_middle_is_an_error_of_the_store(reader: Reader) -> None:
-    async with reader.engine.begin() as connection:
-        await connection.run_sync(violations.drop)
+    with reader.engine.begin() as connection:
+        violations.drop(connection)
     with pytest.raises(StoreError):
         await ask(reader, Filter())
 

@@ -44,6 +44,12 @@ async def store(database: str) -> AsyncIterator[Store]:
         yield Store(engine, lambda: START)
 
 
+@pytest.fixture
+async def reader(store: Store, database: str) -> AsyncIterator[Reader]:  # noqa: ARG001 - makes the tables
+    async with Reader.open(database) as reader:
+        yield reader
+
+
 async def tell(store: Store, *records: Record, log: str = "log") -> None:
     await store.apply(delivery(records), log)
 
@@ -91,8 +97,7 @@ async def states(reader: Reader) -> dict[str, list[str]]:
     return found
 
 
-async def test_what_is_waived_is_neither_open_nor_gone_and_says_by_whom(store: Store) -> None:
-    reader = Reader(store.engine)
+async def test_what_is_waived_is_neither_open_nor_gone_and_says_by_whom(store: Store, reader: Reader) -> None:
     await tell(store, waiver(), *history("web", [FAIL, WAIVED]), *history("api", [FAIL]))
     assert await states(reader) == {"open": ["api"], "waived": ["web"], "resolved": ["web"]}
     listed, _ = await list_violations(reader, Filter(state=State.WAIVED), Sort.NEWEST, None, list)
@@ -107,8 +112,8 @@ async def test_what_is_waived_is_neither_open_nor_gone_and_says_by_whom(store: S
 
 async def test_when_the_waiver_ends_a_new_violation_opens_and_the_old_one_says_what_it_was(
     store: Store,
+    reader: Reader,
 ) -> None:
-    reader = Reader(store.engine)
     log = history("web", [WAIVED, FAIL])
     await tell(store, waiver(), log[0])
     await tell(store, log[1], log="later")
@@ -117,8 +122,7 @@ async def test_when_the_waiver_ends_a_new_violation_opens_and_the_old_one_says_w
     assert [each.waiver and each.waiver.ended_at for each in listed] == [START + timedelta(minutes=1)]
 
 
-async def test_each_waiver_says_what_it_covers_now(store: Store) -> None:
-    reader = Reader(store.engine)
+async def test_each_waiver_says_what_it_covers_now(store: Store, reader: Reader) -> None:
     await tell(
         store,
         *(waiver(), waiver("pilot", days=1), waiver("idle", days=5)),
@@ -133,15 +137,17 @@ async def test_each_waiver_says_what_it_covers_now(store: Store) -> None:
     assert await list_waivers(reader, ["another"]) == []
 
 
-async def test_a_policy_that_is_named_and_not_loaded_is_pointed_out_a_glob_is_not(store: Store) -> None:
-    reader = Reader(store.engine)
+async def test_a_policy_that_is_named_and_not_loaded_is_pointed_out_a_glob_is_not(
+    store: Store, reader: Reader
+) -> None:
     await tell(store, waiver(), waiver("typo", policy="no-rot"), checked("no-root", "p1", 0))
     unknown = {each.name: each.unknown_policies for each in await list_waivers(reader)}
     assert unknown == {"legacy": (), "typo": ("no-rot",)}
 
 
-async def test_a_waiver_that_is_taken_back_is_not_there_and_may_come_back(store: Store) -> None:
-    reader = Reader(store.engine)
+async def test_a_waiver_that_is_taken_back_is_not_there_and_may_come_back(
+    store: Store, reader: Reader
+) -> None:
     await tell(store, waiver(), waiver("pilot"))
     await tell(store, gone(), log="second")
     assert list(covered(await list_waivers(reader))) == ["pilot"]
@@ -167,8 +173,8 @@ async def test_a_log_that_comes_again_leaves_the_same_rows(store: Store) -> None
     assert await rows() == once
 
 
-async def test_whoever_follows_hears_of_a_waiver_once(store: Store) -> None:
-    changes = Changes(Reader(store.engine), Filter())
+async def test_whoever_follows_hears_of_a_waiver_once(store: Store, reader: Reader) -> None:
+    changes = Changes(reader, Filter())
     await changes.begin()
     first, second, third = history("web", [WAIVED, OTHER, FAIL])
     await tell(store, first)
@@ -180,23 +186,23 @@ async def test_whoever_follows_hears_of_a_waiver_once(store: Store) -> None:
     assert [each.resolution for each in await changes.next()] == [None]
 
 
-async def test_readiness_counts_what_is_waived_as_refused_and_says_so(store: Store) -> None:
+async def test_readiness_counts_what_is_waived_as_refused_and_says_so(store: Store, reader: Reader) -> None:
     await tell(store, checked("no-root", "p1", 0), *history("web", [WAIVED]), *history("api", [FAIL]))
-    (found,) = await readiness(Reader(store.engine), terms(["no-root"]), (), START)
+    (found,) = await readiness(reader, terms(["no-root"]), (), START)
     assert (found.refused, found.waived, found.ready) == (2, 1, False)
 
 
-async def test_a_report_of_verdicts_has_the_waiver_of_each(store: Store) -> None:
+async def test_a_report_of_verdicts_has_the_waiver_of_each(store: Store, reader: Reader) -> None:
     await tell(store, *history("web", [WAIVED]), *history("api", [FAIL]))
 
     def said(judged: object) -> list[JudgedSaid]:
         return [each for one in judged for each in one.said]  # type: ignore[attr-defined]
 
-    found = await list_judged(Reader(store.engine), Filter(state=State.ALL), said)
+    found = await list_judged(reader, Filter(state=State.ALL), said)
     assert sorted(each.waiver.name if each.waiver else "" for each in found) == ["", "legacy"]
 
 
-async def test_what_is_waived_now_is_not_forgotten_and_what_was_is(store: Store) -> None:
+async def test_what_is_waived_now_is_not_forgotten_and_what_was_is(store: Store, reader: Reader) -> None:
     await tell(store, waiver(), *history("web", [WAIVED]), *history("api", [WAIVED, PASS]))
     await tell(store, gone(), log="second")
     pruned = {
@@ -204,11 +210,12 @@ async def test_what_is_waived_now_is_not_forgotten_and_what_was_is(store: Store)
         for heap in heaps(START + timedelta(days=1))
     }
     assert (pruned["resolved violations"], pruned["deleted waivers"]) == (1, 1)
-    assert await states(Reader(store.engine)) == {"open": [], "waived": ["web"], "resolved": ["web"]}
+    assert await states(reader) == {"open": [], "waived": ["web"], "resolved": ["web"]}
 
 
-async def test_two_sinks_that_write_the_same_waived_verdict_leave_one_row(store: Store) -> None:
+async def test_two_sinks_that_write_the_same_waived_verdict_leave_one_row(
+    store: Store, reader: Reader
+) -> None:
     log = [waiver(), *history("web", [FAIL, WAIVED])]
     await asyncio.gather(tell(store, *log), tell(store, *log))
-    reader = Reader(store.engine)
     assert await states(reader) == {"open": [], "waived": ["web"], "resolved": ["web"]}
