@@ -85,6 +85,8 @@ def _of_sqlite(table: Table, names: Sequence[str], rows: Sequence[Row]) -> list[
         (index, make) for index, name in enumerate(names) if (make := _maker(table.columns[name])) is not None
     ]
     values = _getter(names)
+    if not made:
+        return list(map(values, rows))
 
     def converted(row: Row) -> tuple[Any, ...]:
         found = list(values(row))
