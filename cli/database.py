@@ -14,6 +14,8 @@ from sink.pruning import count, heaps
 from sink.pruning import prune as prune_heap
 from sink.queries.reader import Reader
 
+_NEWER = f"newer than this tocsin's {migrations.HEAD}, which may use it"
+
 
 def reader_of(settings: Settings) -> AbstractAsyncContextManager[Reader]:
     """The database, open for questions."""
@@ -25,10 +27,12 @@ async def upgrade(*, db: str | None) -> ExitCode:
     url = parse_url(load_settings(db=db).db)
     async with connect(url, writes=True) as engine:
         before = await schema.upgrade(engine)
-    if before == migrations.HEAD:
-        sys.stderr.write(f"{shown(url)} has schema {before} already\n")
+    if before.is_newer:
+        sys.stderr.write(f"{shown(url)} has schema {before.revision} already, {_NEWER}\n")
+    elif before.may_be_used:
+        sys.stderr.write(f"{shown(url)} has schema {before.revision} already\n")
     else:
-        sys.stderr.write(f"{shown(url)}: schema {before or 'none'} -> {migrations.HEAD}\n")
+        sys.stderr.write(f"{shown(url)}: schema {before.revision or 'none'} -> {migrations.HEAD}\n")
     return ExitCode.OK
 
 
@@ -49,11 +53,13 @@ async def prune(resolved_before: str, *, dry_run: bool, db: str | None) -> ExitC
 
 
 async def current(*, db: str | None) -> ExitCode:
-    """Print the schema's revision. Raises StoreError unless it is this version's."""
+    """Print the schema's revision. Raises StoreError unless this version may use it."""
     url = parse_url(load_settings(db=db).db)
     async with connect(url, writes=False) as engine:
-        revision = await schema.current(engine)
-        if revision is not None:
-            sys.stdout.write(f"{revision}\n")
+        found = await schema.current(engine)
+        if found.revision is not None:
+            sys.stdout.write(f"{found.revision}\n")
         await schema.prepare(engine, create=False)
+        if found.is_newer:
+            sys.stderr.write(f"{shown(url)} is {_NEWER}\n")
     return ExitCode.OK

@@ -1,6 +1,7 @@
 """${message}.
 
-Must work with the previous release of the code running.
+Must work with the previous release of the code running. One that takes something away from older releases
+raises `schema_compatibility.oldest_revision` to the oldest that can do without it.
 """
 
 import sqlalchemy as sa

@@ -35,7 +35,7 @@ class UsageError(TocsinError):
 
 
 class StoreError(TocsinError):
-    """The database cannot be used: not writable, locked, or of another schema version."""
+    """The database cannot be used: not writable, locked, or of a schema for other releases."""
 
 
 class StoreBusyError(StoreError):

@@ -206,6 +206,7 @@ _NO_WAIVER: Row = {
     "waiver_ticket": "",
     "waiver_expires_at": None,
     "waiver_ended_at": None,
+    "waiver_resolution": None,
 }
 
 

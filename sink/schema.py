@@ -1,20 +1,45 @@
-"""The schema's version: what a database has, what this version needs, and the way from one to the other."""
+"""The schema's version: what a database has, what this version needs, and the way from one to the other.
 
-from typing import TYPE_CHECKING
+A schema of a newer release is as good where it says that this one may use it
+(docs/decisions/0012): during an upgrade two releases use one database.
+"""
 
-from sqlalchemy import inspect, text
+from typing import TYPE_CHECKING, NamedTuple
+
+from sqlalchemy import inspect, select, text
 from sqlalchemy.engine import URL, Connection, Engine
 
 import migrations
 from pipeline.errors import StoreError, clip
 from sink.database import file_of, shown, translated
+from sink.tables import schema_compatibility
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
 
+class Schema(NamedTuple):
+    """What a database has. `revision`: None where there are no tables of ours.
+
+    `oldest`: of a newer release's schema, the oldest revision whose release may use it.
+    """
+
+    revision: str | None
+    oldest: str | None = None
+
+    @property
+    def is_newer(self) -> bool:
+        """Of a release that this one has never heard of."""
+        return self.revision is not None and self.revision not in migrations.REVISIONS
+
+    @property
+    def may_be_used(self) -> bool:
+        """By this release."""
+        return self.revision == migrations.HEAD or (self.is_newer and self.oldest in migrations.REVISIONS)
+
+
 async def prepare(engine: "AsyncEngine", *, create: bool) -> None:
-    """Make sure that the schema is this version's. Raises StoreError that says what to do.
+    """Make sure that the schema is one that this version may use. Raises StoreError that says what to do.
 
     `create`: make the schema where there is none yet, on SQLite only; a server is upgraded
     when its operator says so.
@@ -22,19 +47,19 @@ async def prepare(engine: "AsyncEngine", *, create: bool) -> None:
     file = file_of(engine.url)
     if not create:
         _find(engine.url)
-    revision = await current(engine) if file is None or file.exists() else None
-    if revision is None and create and engine.dialect.name == "sqlite":
+    found = await current(engine) if file is None or file.exists() else Schema(None)
+    if found.revision is None and create and engine.dialect.name == "sqlite":
         await upgrade(engine)
     else:
-        _expect(engine.url, revision)
+        _expect(engine.url, found)
 
 
 def require(engine: Engine) -> None:
     """Likewise for a reader, who makes no schema. Raises StoreError."""
     _find(engine.url)
     with translated(engine.url), engine.connect() as connection:
-        revision = _current(connection)
-    _expect(engine.url, revision)
+        found = _current(connection)
+    _expect(engine.url, found)
 
 
 def _find(url: URL) -> None:
@@ -47,49 +72,58 @@ def _find(url: URL) -> None:
         )
 
 
-def _expect(url: URL, revision: str | None) -> None:
-    """Raise StoreError for another schema than this version's."""
-    if revision == migrations.HEAD:
+def _expect(url: URL, found: Schema) -> None:
+    """Raise StoreError for a schema that this version may not use."""
+    if found.may_be_used:
         return
-    refuse_newer(url, revision)
+    _refuse_newer(url, found)
     raise StoreError(
-        f"database {shown(url)} has schema {revision or 'none'}, expected {migrations.HEAD}: "
+        f"database {shown(url)} has schema {found.revision or 'none'}, expected {migrations.HEAD}: "
         f"run `tocsin db upgrade --db {shown(url)}`"
     )
 
 
-def refuse_newer(url: URL, revision: str | None) -> None:
-    """Raise StoreError for a schema that this version has never heard of."""
-    if revision is not None and revision not in migrations.REVISIONS:
+def _refuse_newer(url: URL, found: Schema) -> None:
+    """Raise StoreError for a newer schema that does not let this version in."""
+    if found.is_newer and not found.may_be_used:
+        oldest = found.oldest or found.revision or ""
         raise StoreError(
-            f"database {shown(url)} has schema {clip(revision)}, newer than this tocsin knows "
-            f"({migrations.HEAD}): use the release that made it"
+            f"database {shown(url)} has schema {clip(found.revision or '')}, newer than this tocsin knows "
+            f"({migrations.HEAD}) and not for it: use a release that knows schema {clip(oldest)}"
         )
 
 
-async def current(engine: "AsyncEngine") -> str | None:
-    """The schema's revision; None where there is no schema. Raises StoreError without a file."""
+async def current(engine: "AsyncEngine") -> Schema:
+    """The schema there is. Raises StoreError without a file."""
     _find(engine.url)
     with translated(engine.url):
         async with engine.connect() as connection:
             return await connection.run_sync(_current)
 
 
-def _current(connection: Connection) -> str | None:
-    if not inspect(connection).has_table("alembic_version"):
-        return None
+def _current(connection: Connection) -> Schema:
+    tables = inspect(connection)
+    if not tables.has_table("alembic_version"):
+        return Schema(None)
     revision = connection.scalar(text("SELECT version_num FROM alembic_version"))
-    return None if revision is None else str(revision)
+    found = Schema(None if revision is None else str(revision))
+    if found.is_newer and tables.has_table(schema_compatibility.name):
+        return found._replace(oldest=connection.scalar(select(schema_compatibility.c.oldest_revision)))
+    return found
 
 
-async def upgrade(engine: "AsyncEngine") -> str | None:
-    """Bring the schema to this version; returns what it was. Raises StoreError, also where it is newer."""
+async def upgrade(engine: "AsyncEngine") -> Schema:
+    """Bring the schema to this version; returns what it was. One that is newer is left as it is.
+
+    Raises StoreError, also for a newer one that this version may not use.
+    """
     file = file_of(engine.url)
     with translated(engine.url):
         if file is not None:
             file.parent.mkdir(parents=True, exist_ok=True)
         async with engine.begin() as connection:
             before = await connection.run_sync(_current)
-            refuse_newer(engine.url, before)
-            await connection.run_sync(migrations.upgrade)
+            _refuse_newer(engine.url, before)
+            if not before.is_newer:
+                await connection.run_sync(migrations.upgrade)
     return before

@@ -217,6 +217,7 @@ violations = Table(
     _added_text("waiver_ticket"),
     _moment("waiver_expires_at", nullable=True),
     _moment("waiver_ended_at", nullable=True),
+    Column("waiver_resolution", String(32), nullable=True),
     Index(None, "opened_at", "id"),
     Index(None, "verdict_key", "opened_at"),
     # orders of all violations, and of those that are over
@@ -228,6 +229,7 @@ violations = Table(
 
 `written_at`: by the sink's clock, for whoever follows; null where an older release wrote last.
 `waiver...`: of one that ended because a waiver covers it. While it does, `waiver_ended_at` is null.
+`waiver_resolution`: how it ended while it was waived; null where the waiver ended first.
 """
 
 
@@ -358,3 +360,10 @@ outbox = Table(
     sqlite_autoincrement=True,
 )
 """Verdicts for subscribers of an embedded run, written with the rows they changed. No `seq` comes twice."""
+
+schema_compatibility = Table(
+    "schema_compatibility",
+    metadata,
+    Column("oldest_revision", String(32), primary_key=True),
+)
+"""One row, made by migrations: the oldest revision whose release may use this schema."""

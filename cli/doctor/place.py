@@ -31,14 +31,15 @@ async def check_database(settings: Settings) -> Check:
         if file is not None and not file.exists():
             return _file_to_come(name, file)
         async with connect(url, writes=False) as engine:
-            await schema.current(engine)  # reachable?
+            found = await schema.current(engine)  # reachable?
             try:
                 await schema.prepare(engine, create=False)
             except StoreError as error:
                 return failed(name, str(error), "run `tocsin db upgrade`, or use the release that made it")
     except TocsinError as error:
         return failed(name, str(error), f"start it and let this user in, or {_ANOTHER_DATABASE}")
-    return ok(name, f"{shown(url)}, schema {migrations.HEAD}")
+    newer = f", newer than this tocsin's {migrations.HEAD}, which may use it" if found.is_newer else ""
+    return ok(name, f"{shown(url)}, schema {found.revision}{newer}")
 
 
 def _file_to_come(name: str, file: Path) -> Check:

@@ -56,7 +56,7 @@ def test_the_revisions_named_are_those_there_are() -> None:
 
 
 async def test_an_upgrade_from_nothing_gives_the_tables_of_the_code(engine: AsyncEngine) -> None:
-    assert await schema.upgrade(engine) is None
+    assert (await schema.upgrade(engine)).revision is None
     async with engine.connect() as connection:
         assert await connection.run_sync(_differences) == []
         assert await connection.run_sync(_tables) == {*metadata.tables, "alembic_version"}
@@ -72,8 +72,8 @@ async def test_the_newest_revision_can_be_taken_back_and_made_again(engine: Asyn
 
 async def test_upgrading_again_changes_nothing(engine: AsyncEngine) -> None:
     await schema.upgrade(engine)
-    assert await schema.upgrade(engine) == migrations.HEAD
-    assert await schema.current(engine) == migrations.HEAD
+    assert (await schema.upgrade(engine)).revision == migrations.HEAD
+    assert (await schema.current(engine)).revision == migrations.HEAD
 
 
 async def test_an_upgrade_that_fails_leaves_nothing_behind(engine: AsyncEngine) -> None:
@@ -85,14 +85,25 @@ async def test_an_upgrade_that_fails_leaves_nothing_behind(engine: AsyncEngine) 
         assert await connection.run_sync(_tables) == {"violations"}
 
 
-async def test_a_schema_of_a_newer_release_is_refused_and_left_as_it_is(engine: AsyncEngine) -> None:
+@pytest.mark.parametrize(
+    "said",
+    [
+        "UPDATE schema_compatibility SET oldest_revision = '9998'",
+        "DELETE FROM schema_compatibility",
+        "DROP TABLE schema_compatibility",
+    ],
+)
+async def test_a_newer_schema_that_lets_no_older_release_in_is_refused_and_left_as_it_is(
+    engine: AsyncEngine, said: str
+) -> None:
     await schema.upgrade(engine)
     async with engine.begin() as connection:
         await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        await connection.execute(text(said))
     for refused in (schema.upgrade(engine), schema.prepare(engine, create=True)):
         with pytest.raises(StoreError, match="newer"):
             await refused
-    assert await schema.current(engine) == "9999"
+    assert (await schema.current(engine)).revision == "9999"
 
 
 async def test_a_database_without_tables_is_told_how_to_get_them(engine: AsyncEngine) -> None:

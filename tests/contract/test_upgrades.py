@@ -22,6 +22,7 @@ from sqlalchemy import (
     delete,
     insert,
     select,
+    text,
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -29,10 +30,18 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 import migrations
 from sink import schema
 from sink.database import connect, parse_url
-from sink.tables import violations
+from sink.queries.filters import Filter
+from sink.queries.reader import Reader
+from sink.queries.violations import list_violations
+from sink.queries.words import Sort, State
+from sink.store import Store
+from sink.tables import schema_compatibility, violations
 from sink.upsert import upsert
+from tests.contract.test_store import applied, checked, delivery, failed, gone, resource
+from tests.unit.sink.histories import CLUSTER, FAIL, PASS, WAIVED, history
 
 MOMENT = datetime(2026, 3, 1, tzinfo=UTC)
+OF_THE_SCHEMA = ("alembic_version", "schema_compatibility")
 READ_AGAIN = "offsets"
 """Emptied by revisions whose new tables are filled from the log."""
 
@@ -48,8 +57,7 @@ def at_revision(connection: Connection, revision: str) -> dict[str, Table]:
     migrations.upgrade(connection, revision)
     found = MetaData()
     found.reflect(connection)
-    found.remove(found.tables["alembic_version"])
-    return dict(found.tables)
+    return {name: table for name, table in found.tables.items() if name not in OF_THE_SCHEMA}
 
 
 def row_of(table: Table, number: int) -> dict[str, Any]:
@@ -92,7 +100,7 @@ async def test_what_was_written_is_there_after_the_upgrade(engine: AsyncEngine, 
         for table in tables.values():
             await connection.execute(insert(table), [row_of(table, number) for number in range(3)])
         before = {name: await connection.run_sync(_rows, table) for name, table in tables.items()}
-    assert await schema.upgrade(engine) == revision
+    assert (await schema.upgrade(engine)).revision == revision
     async with engine.connect() as connection:
         for name in tables.keys() - {READ_AGAIN}:
             assert await connection.run_sync(_rows, tables[name]) == before[name]
@@ -104,6 +112,9 @@ async def test_an_older_release_goes_on_writing_and_reading(engine: AsyncEngine,
         tables = await connection.run_sync(at_revision, revision)
     await schema.upgrade(engine)
     async with engine.begin() as connection:
+        oldest = await connection.scalar(select(schema_compatibility.c.oldest_revision))
+        assert oldest is not None
+        assert oldest <= revision
         for table in tables.values():
             rows = [row_of(table, number) for number in range(3)]
             await upsert(connection, table, rows)
@@ -114,6 +125,59 @@ async def test_an_older_release_goes_on_writing_and_reading(engine: AsyncEngine,
             await connection.execute(delete(table).where(key == rows[2][key.name]))
             found = await connection.run_sync(_rows, table)
             assert found == [{**row, name: rows[0][name]} for row in rows[:2]]
+
+
+def _made_by_the_next_release(connection: Connection) -> None:
+    """A revision as the next release may have it: it adds, and this release knows nothing of it."""
+    for statement in (
+        "ALTER TABLE violations ADD COLUMN risk VARCHAR(16) NOT NULL DEFAULT 'unknown'",
+        "ALTER TABLE offsets ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0",
+        "CREATE TABLE teams (name VARCHAR PRIMARY KEY)",
+        "CREATE INDEX ix_violations_risk ON violations (risk)",
+        "UPDATE alembic_version SET version_num = '9999'",
+    ):
+        connection.execute(text(statement))
+
+
+def _forget_the_newest(patch: pytest.MonkeyPatch) -> None:
+    """Let this code know what the release before it knew."""
+    patch.setattr(migrations, "REVISIONS", migrations.REVISIONS[:-1])
+    patch.setattr(migrations, "HEAD", migrations.REVISIONS[-1])
+
+
+@pytest.mark.parametrize("newest", ["this release's", "the next release's"])
+async def test_the_previous_release_opens_writes_and_reads_the_newest_schema(
+    database: str, engine: AsyncEngine, newest: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await schema.upgrade(engine)
+    if newest == "this release's":
+        _forget_the_newest(monkeypatch)
+    else:
+        async with engine.begin() as connection:
+            await connection.run_sync(_made_by_the_next_release)
+    async with Store.open(database, create=True) as store:
+        for told in (
+            [resource(), applied(), checked(), failed(), *history("web", [FAIL, PASS, FAIL, WAIVED])],
+            [gone(resource()), gone(applied()), gone(failed())],
+            [*history("web", [FAIL, PASS, FAIL, WAIVED, FAIL])[-1:]],
+        ):
+            position = max((await store.positions("log")).values(), default=0)
+            await store.apply(delivery(told, position), "log")
+        assert len(await store.last_verdicts(CLUSTER)) == 1
+    async with Reader.open(database) as reader:
+        found, _ = await list_violations(reader, Filter(state=State.ALL), Sort.RESOURCE, None, list)
+    assert sorted(str(each.resolution) for each in found) == ["None", "fixed", "waived"]
+
+
+async def test_the_previous_release_changes_nothing_of_a_newer_schema(
+    engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await schema.upgrade(engine)
+    newest = migrations.HEAD
+    _forget_the_newest(monkeypatch)
+    before = await schema.upgrade(engine)
+    assert (before.revision, before.is_newer, before.may_be_used) == (newest, True, True)
+    assert (await schema.current(engine)).revision == newest
 
 
 async def test_violations_of_older_releases_have_their_workload(engine: AsyncEngine) -> None:

@@ -225,13 +225,32 @@ def test_a_database_without_tables_says_how_to_make_them(tmp_path: Path) -> None
 def test_a_database_of_a_newer_release_is_left_alone(folder: Path) -> None:
     connection = sqlite3.connect(folder / "audit.db")
     connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.execute("UPDATE schema_compatibility SET oldest_revision = '9998'")
     connection.commit()
     connection.close()
     for words in (("violations", "list"), ("db", "upgrade"), ("db", "current")):
         ran = _ask(folder, *words)
-        assert ran.code == 3
+        assert (ran.code, len(ran.err.splitlines())) == (3, 1)
         assert "newer" in ran.err
+        assert "use a release that knows schema 9998" in ran.err
     assert tocsin(folder, "scan", "deploy", "-p", "policies.yaml", "--db", DB).code == 3
+
+
+def test_a_newer_schema_that_only_adds_is_used_and_not_changed(folder: Path) -> None:
+    connection = sqlite3.connect(folder / "audit.db")
+    connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.execute("ALTER TABLE violations ADD COLUMN risk TEXT NOT NULL DEFAULT 'unknown'")
+    connection.commit()
+    connection.close()
+    before = _ask(folder, "violations", "list", "-o", "json")
+    assert before.code == 0
+    assert tocsin(folder, "scan", "deploy", "-p", "policies.yaml", "--db", DB).code == 1
+    assert _ask(folder, "violations", "list", "-o", "json").out == before.out
+    for words in (("db", "upgrade"), ("db", "current")):
+        ran = _ask(folder, *words)
+        assert ran.code == 0
+        assert "newer than this tocsin's" in ran.err
+    assert _ask(folder, "db", "current").out == "9999\n"
 
 
 def test_a_locked_database_is_one_line(folder: Path) -> None:
