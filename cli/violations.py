@@ -68,7 +68,7 @@ async def list_(asked: Asked, by: By | None, *, exit_code: bool, db: str | None)
                 )  # fmt: skip
             _say(count, _noun(by, wanted.state), rest)
             if wanted.state is State.OPEN:
-                _say_waived(await count_waived(reader, wanted))
+                _say_waived(*await count_waived(reader, wanted, now))
     return ExitCode.VIOLATIONS if count and exit_code else ExitCode.OK
 
 
@@ -95,11 +95,11 @@ def _say(count: int, noun: str, rest: str) -> None:
         sys.stderr.write(f"{_counted(count, noun)}\n")
 
 
-def _say_waived(count: int) -> None:
+def _say_waived(count: int, over: int) -> None:
     if count:
-        sys.stderr.write(
-            f"{counted(count, 'violation')} waived: --waived lists {'it' if count == 1 else 'them'}\n"
-        )
+        by = f", {over} by waivers that are over, until the next evaluation" if over else ""
+        lists = f"--waived lists {'it' if count == 1 else 'them'}"
+        sys.stderr.write(f"{counted(count, 'violation')} waived{by}: {lists}\n")
 
 
 def _counted(count: int, noun: str) -> str:

@@ -36,11 +36,18 @@ def _lists(summary: Summary) -> Iterator[tuple[str, Sequence[Count]]]:
 def _fields(summary: Summary) -> Iterator[Field]:
     now, before = summary.period, summary.before
     yield "Open", f"{summary.open} ({summary.enforce} in mode enforce), {_trend(now, before)}"
-    yield "Waived", str(summary.waived) if summary.waived else ""
+    yield "Waived", _waived(summary)
     yield "Period", f"{now.since:%Y-%m-%d %H:%M} to {now.until:%Y-%m-%d %H:%M} UTC"
     yield "Opened", f"{now.opened} (the period before: {before.opened})"
     yield "Resolved", f"{now.resolved} (the period before: {before.resolved}){_how(now.resolutions)}"
     yield "Mean time to fix", f"{_time(now)} (the period before: {_time(before)})"
+
+
+def _waived(summary: Summary) -> str:
+    if not summary.waived:
+        return ""
+    over = summary.waived_expired
+    return f"{summary.waived}{f' ({over} by waivers that are over)' if over else ''}"
 
 
 def _trend(now: Period, before: Period) -> str:

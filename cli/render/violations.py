@@ -57,7 +57,7 @@ def layout(now: datetime, state: State) -> Layout[Violation]:
             case State.OPEN:
                 over: Row = ()
             case State.WAIVED:
-                over = _waiver(violation)
+                over = _waiver(violation, now)
             case _:
                 over = _end(violation, now)
         return (*_start(violation, now), *over, *_rest(violation))
@@ -95,9 +95,12 @@ def _end(violation: Violation, now: datetime) -> Row:
     return (f"{age(now - ended)} ago" if ended else "", violation.resolution or "")
 
 
-def _waiver(violation: Violation) -> Row:
+def _waiver(violation: Violation, now: datetime) -> Row:
     waiver = violation.waiver
-    return (waiver.name, waiver.owner, f"{waiver.expires_at:%Y-%m-%d %H:%M}") if waiver else ("", "", "")
+    if waiver is None:
+        return ("", "", "")
+    is_over = " (over)" if waiver.expires_at <= now else ""
+    return (waiver.name, waiver.owner, f"{waiver.expires_at:%Y-%m-%d %H:%M}{is_over}")
 
 
 def _rest(violation: Violation) -> Row:
@@ -166,7 +169,7 @@ def fields(violation: Detail, policy: Policy | None, now: datetime) -> Iterator[
     yield "Last verdict", _moment(violation.last_seen_at, now)
     if violation.resolved_at:
         yield "Resolved", f"{_moment(violation.resolved_at, now)}: {_HOW[violation.resolution or '']}"
-    yield "Waiver", list(_waived(violation))
+    yield "Waiver", list(_waived(violation, now))
     yield "Before", list(_before(violation, now))
     yield "Next", list(_next(violation, policy))
 
@@ -177,12 +180,12 @@ _HOW = {
     "policy_deleted": "the policy was deleted",
     "policy_changed": "the policy was changed and does not object any more",
     "out_of_scope": "the policy does not cover the resource any more",
-    "waived": "a waiver covers it",
+    "waived": "waived, not mended",
     "": "over",
 }
 
 
-def _waived(violation: Violation) -> Iterator[str]:
+def _waived(violation: Violation, now: datetime) -> Iterator[str]:
     waiver = violation.waiver
     if waiver is None:
         return
@@ -190,6 +193,11 @@ def _waived(violation: Violation) -> Iterator[str]:
     yield waiver.ticket or ""
     if waiver.ended_at:
         yield f"covered it until {waiver.ended_at:%Y-%m-%d %H:%M:%S} UTC"
+    elif waiver.expires_at <= now:
+        yield (
+            f"was over at {waiver.expires_at:%Y-%m-%d %H:%M:%S} UTC; "
+            "the violation opens again with the next evaluation"
+        )
     else:
         yield f"covers it until {waiver.expires_at:%Y-%m-%d %H:%M:%S} UTC; admission knows no waivers"
 
@@ -225,9 +233,11 @@ def _explained(violation: Violation) -> Iterator[str]:
 
 def _next(violation: Violation, policy: Policy | None) -> Iterator[str]:
     policy_file = policy.file if policy else None
-    if violation.resolved_at is None:
+    waiver = violation.waiver
+    is_there = violation.resolved_at is None or (waiver is not None and waiver.ended_at is None)
+    if is_there:
         yield _where_to_fix(violation, policy_file)
-    if violation.file and policy_file and violation.resolved_at is None:
+    if violation.file and policy_file and is_there:
         what = quote(f"{violation.file}:{subject(violation)}")
         yield f"see why: tocsin policies explain {quote(f'{policy_file}:{violation.policy}')} {what}"
     if policy:

@@ -37,8 +37,11 @@ def counts(standings: Iterable[Standing]) -> bool:
 
 
 def refused(standings: Iterable[Standing]) -> bool:
-    """Whether admission, which knows no waivers, would refuse it because it violates."""
-    return any(each.mode is Mode.ENFORCE and is_violation(each.outcome, each.mode) for each in standings)
+    """Whether admission, which knows no waivers, would refuse it: it violates, or cannot be evaluated."""
+    return any(
+        each.mode is Mode.ENFORCE and (each.outcome is Outcome.ERROR or is_violation(each.outcome, each.mode))
+        for each in standings
+    )
 
 
 def errs(standings: Iterable[Standing]) -> bool:
@@ -46,27 +49,65 @@ def errs(standings: Iterable[Standing]) -> bool:
     return any(each.outcome is Outcome.ERROR for each in standings)
 
 
-def effect(before: Sequence[Standing], after: Sequence[Standing]) -> Effect | None:
-    """What changes for a resource; the worst of it. None: nothing that matters."""
-    if (objection := _objection(before, after)) is not None:
-        return objection
-    if errs(after) and not errs(before):
-        return Effect.NEWLY_ERRORS
-    if before and not after:
-        return Effect.OUT_OF_SCOPE
-    if (violates(before) and not violates(after)) or (errs(before) and not errs(after)):
-        return Effect.FIXED if not violates(after) and not errs(after) else None
-    return None
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What changes for a resource, and the verdicts that say so."""
+
+    effect: Effect
+    before: Standing | None
+    after: Standing | None
 
 
-def _objection(before: Sequence[Standing], after: Sequence[Standing]) -> Effect | None:
+_Side = Sequence[Standing]
+
+
+def told(before: _Side, after: _Side) -> Told | None:
+    """What changes for a resource; the worst of it. None: nothing that matters.
+
+    Images are compared one by one: another one that violates already hides nothing.
+    """
+    found = [(each, *pair) for pair in _pairs(before, after) if (each := _objection(*pair))]
+    if found:
+        return _told(*min(found, key=lambda each: ORDER.index(each[0])))
+    ended = _end(before, after)
+    return _told(ended, before, after) if ended else None
+
+
+def _told(changed: Effect, before: _Side, after: _Side) -> Told:
+    return Told(changed, worst(before), worst(after))
+
+
+def _pairs(before: _Side, after: _Side) -> list[tuple[_Side, _Side]]:
+    """The same image's, or the whole where one side does not tell images apart."""
+    images = sorted({each.image for each in (*before, *after)})
+    if "" in images:
+        return [(before, after)]
+    return [(_of(before, image), _of(after, image)) for image in images]
+
+
+def _of(side: _Side, image: str) -> _Side:
+    return [each for each in side if each.image == image]
+
+
+def _objection(before: _Side, after: _Side) -> Effect | None:
     if counts(after) and not counts(before):
         return Effect.NEWLY_VIOLATES
     if refused(after) and not refused(before):
         return Effect.NEWLY_REFUSED
-    if violates(after) and not violates(before):
+    if _is_waived(after) and not _is_waived(before):
         return Effect.NEWLY_WAIVED
-    return None
+    return Effect.NEWLY_ERRORS if errs(after) and not errs(before) else None
+
+
+def _is_waived(side: _Side) -> bool:
+    return violates(side) and not counts(side)
+
+
+def _end(before: _Side, after: _Side) -> Effect | None:
+    if before and not after:
+        return Effect.OUT_OF_SCOPE
+    is_clean = not violates(after) and not errs(after)
+    return Effect.FIXED if is_clean and (violates(before) or errs(before)) else None
 
 
 def worst(standings: Sequence[Standing]) -> Standing | None:
@@ -120,14 +161,14 @@ class Tally:
         self._counts[cluster, policy, "resources"] += bool(after)
         self._counts[cluster, policy, "violations"] += violates(after)
         self._counts[cluster, policy, "errors"] += errs(after)
-        changed = effect(before, after)
+        changed = told(before, after)
         if changed is None:
             return
-        self._counts[cluster, policy, changed.value] += 1
-        key = (changed, policy, workload)
+        self._counts[cluster, policy, changed.effect.value] += 1
+        key = (changed.effect, policy, workload)
         self._sizes[key] += 1
         if key not in self._changes:
-            self._changes[key] = _change(changed, policy, workload, worst(before), worst(after))
+            self._changes[key] = _change(changed, policy, workload)
 
     def result(self) -> WhatIf:
         """All of it, in an order of its own."""
@@ -169,13 +210,12 @@ def _sized(change: WorkloadChange, resources: int) -> WorkloadChange:
     return msgspec.structs.replace(change, resources=resources)
 
 
-def _change(
-    changed: Effect, policy: str, workload: Workload, before: Standing | None, after: Standing | None
-) -> WorkloadChange:
-    is_over = changed in (Effect.OUT_OF_SCOPE, Effect.FIXED)
+def _change(changed: Told, policy: str, workload: Workload) -> WorkloadChange:
+    before, after = changed.before, changed.after
+    is_over = changed.effect in (Effect.OUT_OF_SCOPE, Effect.FIXED)
     said = before if is_over else after
     return WorkloadChange(
-        effect=changed,
+        effect=changed.effect,
         policy=policy,
         cluster=workload.cluster,
         namespace=workload.namespace,

@@ -104,10 +104,10 @@ async def _compare(
     images: KnowsImages,
 ) -> None:
     names = [each.policy.ref.name for each in loaded]
-    before = await standings(reader, [kept.key for kept in page], names)
+    moment = now()
+    before = await standings(reader, [kept.key for kept in page], names, moment)
     applied = [_applied(kept) for kept in page]
     found = await _ask(applied, loaded, memo, images)
-    moment = now()
     for kept, resource, findings in zip(page, applied, found, strict=True):
         tally.looked_at(kept.cluster)
         workload = _workload(kept)
@@ -139,6 +139,7 @@ def _standing(finding: Finding, waiver: WaiverRef | None) -> Standing:
         mode=finding.policy.mode,
         message=message,
         waiver=waiver.name if waiver else "",
+        image=finding.image_key,
     )
 
 

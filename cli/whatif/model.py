@@ -11,13 +11,14 @@ class Effect(StrEnum):
 
     NEWLY_VIOLATES = "newly_violates"
     NEWLY_REFUSED = "newly_refused"
-    """It violates now, too, but with `enforce` it would be refused, not warned of.
+    """It violates or cannot be evaluated now, too, but with `enforce` it is refused, not warned of.
 
-    Or it would newly violate, under a waiver: admission knows none.
+    Or it newly would: under a waiver, for admission knows none, or because it cannot be evaluated.
     """
     NEWLY_WAIVED = "newly_waived"
-    """It would newly violate, and be warned of, and a waiver covers that."""
+    """A waiver covers that it violates, newly or not; nothing is refused that is not now."""
     NEWLY_ERRORS = "newly_errors"
+    """It could not be evaluated, and the mode is not `enforce`."""
     OUT_OF_SCOPE = "out_of_scope"
     FIXED = "fixed"
 

@@ -32,7 +32,7 @@ async def readiness(
     now = datetime.now(UTC)
     begin = parse_time(since, now, "--since")
     async with reader_of(load_settings(db=db)) as reader:
-        found = await ask(reader, terms(names), clusters, begin)
+        found = await ask(reader, terms(names), clusters, begin, now)
     if names and not found:
         wanted = clip(", ".join(names))
         raise UsageError(f"no policy {wanted!r} is loaded: `tocsin policies list` names those that are")

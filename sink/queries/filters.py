@@ -16,6 +16,13 @@ from sink.tables import policies, violations
 _COLUMNS = violations.c
 IS_WAIVED = and_(_COLUMNS.resolution == Resolution.WAIVED.value, _COLUMNS.waiver_ended_at.is_(None))
 """That a waiver covers a violation now; as an index has it."""
+
+
+def is_covered(now: datetime) -> ColumnElement[bool]:
+    """Likewise, and that the waiver is not over: nobody may have evaluated since its end."""
+    return and_(IS_WAIVED, _COLUMNS.waiver_expires_at > now)
+
+
 _KIND = func.lower(_COLUMNS.kind)
 _WORKLOAD_KIND = func.lower(_COLUMNS.workload_kind)
 

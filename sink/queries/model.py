@@ -173,7 +173,9 @@ class Summary(Item, frozen=True):
     open: int
     enforce: int
     waived: int
-    """Violations that waivers cover now; they are not among the open ones."""
+    """Violations that waivers cover; they are not among the open ones."""
+    waived_expired: int
+    """Those of them whose waiver is over: they open again with the next evaluation."""
     policies: tuple[Count, ...]
     """The most violated first, as in the other lists."""
     namespaces: tuple[Count, ...]
@@ -227,6 +229,8 @@ class Standing(Item, frozen=True):
     message: str
     waiver: str = ""
     """Name of the waiver that covers it; empty: none."""
+    image: str = ""
+    """What sets apart the verdicts of a resource's images; empty: it is of the resource as a whole."""
 
 
 class Readiness(Item, frozen=True):

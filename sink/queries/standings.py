@@ -8,7 +8,7 @@ from sqlalchemy.engine import Connection, RowMapping
 
 from pipeline.events import Mode, Outcome
 from sink.database import translated
-from sink.queries.filters import IS_WAIVED
+from sink.queries.filters import is_covered
 from sink.queries.model import Readiness, Standing
 from sink.queries.reader import Reader
 from sink.queries.reading import page
@@ -22,23 +22,35 @@ _REFUSED = (Outcome.FAIL.value, Outcome.WARN.value)
 
 
 async def standings(
-    reader: Reader, resource_keys: Sequence[str], names: Sequence[str]
+    reader: Reader, resource_keys: Sequence[str], names: Sequence[str], now: datetime
 ) -> dict[tuple[str, str], list[Standing]]:
-    """Verdicts of these policies on these resources, by resource key and policy: one, or one an image."""
+    """Verdicts of these policies on these resources, by resource key and policy: one, or one an image.
+
+    A waiver that is over covers nothing, whether or not anybody evaluated since.
+    """
     waiver = func.coalesce(violations.c.waiver, "").label("waiver")
-    query = select(_V.resource_key, _V.policy, _V.outcome, _V.mode, _V.message, waiver)
-    query = query.outerjoin_from(verdicts, violations, and_(violations.c.verdict_key == _V.key, IS_WAIVED))
+    query = select(_V.key, _V.resource_key, _V.policy, _V.outcome, _V.mode, _V.message, waiver)
+    covered = and_(violations.c.verdict_key == _V.key, is_covered(now))
+    query = query.outerjoin_from(verdicts, violations, covered)
     query = query.where(_V.resource_key.in_(resource_keys), _V.policy.in_(names), _V.outcome != _GONE)
     found: dict[tuple[str, str], list[Standing]] = {}
     for row in await reader.run(lambda connection: page(connection, query.order_by(_V.key))):
         outcome, mode = Outcome(row["outcome"]), Mode(row["mode"])
-        standing = Standing(outcome=outcome, mode=mode, message=row["message"], waiver=row["waiver"])
+        standing = Standing(
+            outcome=outcome, mode=mode, message=row["message"], waiver=row["waiver"], image=_image(row)
+        )
         found.setdefault((row["resource_key"], row["policy"]), []).append(standing)
     return found
 
 
+def _image(row: RowMapping) -> str:
+    """What the key of a verdict has besides its resource and policy."""
+    key: str = row["key"]
+    return key.removeprefix(f"{row['resource_key']}/{row['policy']}").removeprefix("/")
+
+
 async def readiness(
-    reader: Reader, wanted: Sequence[Term], clusters: Sequence[str], since: datetime
+    reader: Reader, wanted: Sequence[Term], clusters: Sequence[str], since: datetime, now: datetime
 ) -> list[Readiness]:
     """What `enforce` would refuse now, by policy and cluster. Without `wanted`: policies that only warn.
 
@@ -55,10 +67,10 @@ async def readiness(
         with translated(connection.engine.url):
             return connection.execute(query.order_by(policies.c.name, policies.c.cluster)).mappings().all()
 
-    return [await _ready(reader, row, since) for row in await reader.run(ask)]
+    return [await _ready(reader, row, since, now) for row in await reader.run(ask)]
 
 
-async def _ready(reader: Reader, policy: RowMapping, since: datetime) -> Readiness:
+async def _ready(reader: Reader, policy: RowMapping, since: datetime, now: datetime) -> Readiness:
     name, cluster = policy["name"], policy["cluster"]
     resource = _V.resource_key
     refused = case((_V.outcome.in_(_REFUSED), resource))
@@ -94,7 +106,7 @@ async def _ready(reader: Reader, policy: RowMapping, since: datetime) -> Readine
             return connection.execute(query).mappings().one()
 
     covered = select(func.count(violations.c.resource_key.distinct()).label("resources")).where(
-        violations.c.policy == name, violations.c.cluster == cluster, IS_WAIVED
+        violations.c.policy == name, violations.c.cluster == cluster, is_covered(now)
     )
 
     def ask(connection: Connection) -> tuple[RowMapping, RowMapping, RowMapping]:

@@ -37,15 +37,17 @@ async def summarise(reader: Reader, wanted: Filter, since: datetime, now: dateti
         events = group.create_task(
             reader.run(lambda connection: _happened(connection, where, earlier, since, now)), name="periods"
         )
-        waived = group.create_task(count_waived(reader, everything), name="waived")
+        waived = group.create_task(count_waived(reader, everything, now), name="waived")
     groups, severities = asked.result()
+    covered, expired = waived.result()
     total = sum(row["count"] for row in groups)
     before, later = events.result()
     period = _period(later, since, now, total)
     return Summary(
         open=total,
         enforce=sum(row["count"] for row in groups if row["mode"] == "enforce"),
-        waived=waived.result(),
+        waived=covered,
+        waived_expired=expired,
         policies=_counts(groups, lambda row: row["policy"]),
         namespaces=_counts(groups, lambda row: row["namespace"]),
         severities=_counts(groups, lambda row: severities.get((row["cluster"], row["policy"]), _NONE)),

@@ -6,11 +6,11 @@ from datetime import datetime
 from itertools import chain
 from typing import TypeVar
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, case, func, not_, select
 from sqlalchemy.engine import Connection
 
 from sink.queries import orders
-from sink.queries.filters import Filter, conditions
+from sink.queries.filters import Filter, conditions, is_covered
 from sink.queries.model import Detail, Occurrence, Policy, Span, Violation
 from sink.queries.reader import Reader
 from sink.queries.reading import attributes, page, violation
@@ -77,12 +77,17 @@ class _Listing:
         return self._query.where(orders.after(self._columns, last, downwards=self._downwards))
 
 
-async def count_waived(reader: Reader, wanted: Filter) -> int:
-    """How many violations waivers cover now; the filter's own state says nothing here."""
+async def count_waived(reader: Reader, wanted: Filter, now: datetime) -> tuple[int, int]:
+    """How many violations are waived, and of how many the waiver is over: nobody evaluated since.
+
+    The filter's own state says nothing here.
+    """
     where = conditions(replace(wanted, state=State.WAIVED))
-    query = select(func.count().label("count")).select_from(violations).where(*where)
-    found = await reader.run(lambda connection: page(connection, query))
-    return int(found[0]["count"])
+    is_over = case((not_(is_covered(now)), 1))
+    query = select(func.count().label("count"), func.count(is_over).label("over"))
+    query = query.select_from(violations).where(*where)
+    (found,) = await reader.run(lambda connection: page(connection, query))
+    return found["count"], found["over"]
 
 
 async def list_period(

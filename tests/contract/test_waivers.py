@@ -20,7 +20,7 @@ from sink.queries.changes import Changes
 from sink.queries.filters import Filter
 from sink.queries.model import Waiver
 from sink.queries.reader import Reader
-from sink.queries.standings import readiness
+from sink.queries.standings import readiness, standings
 from sink.queries.summary import summarise
 from sink.queries.terms import terms
 from sink.queries.verdicts import Said as JudgedSaid
@@ -105,9 +105,25 @@ async def test_what_is_waived_is_neither_open_nor_gone_and_says_by_whom(store: S
     assert found is not None
     assert (found.name, found.owner, found.reason, found.ticket) == ("legacy", "team", "why", "T-1")
     assert (found.expires_at, found.ended_at) == (START + timedelta(days=9), None)
-    assert await count_waived(reader, Filter()) == 1
+    assert await count_waived(reader, Filter(), START) == (1, 0)
     summary = await summarise(reader, Filter(), START - timedelta(days=1), START + timedelta(days=1))
-    assert (summary.open, summary.waived) == (1, 1)
+    assert (summary.open, summary.waived, summary.waived_expired) == (1, 1, 0)
+
+
+async def test_a_waiver_that_is_over_covers_nothing_though_nobody_evaluated_since(
+    store: Store, reader: Reader
+) -> None:
+    await tell(store, waiver(), checked("no-root", "p1", 0), *history("web", [FAIL, WAIVED]))
+    (key,) = {record.key.rpartition("/")[0] for record in history("web", [FAIL])}
+    end = START + timedelta(days=9)
+    for now, covered_by, waived, over in ((end - timedelta(seconds=1), "legacy", 1, 0), (end, "", 0, 1)):
+        ((standing,),) = (await standings(reader, [key], ["no-root"], now)).values()
+        assert (standing.outcome, standing.waiver) == (Outcome.FAIL, covered_by)
+        (found,) = await readiness(reader, terms(["no-root"]), (), START, now)
+        assert (found.refused, found.waived) == (1, waived)
+        assert await count_waived(reader, Filter(), now) == (1, over)
+        summary = await summarise(reader, Filter(), START, now)
+        assert (summary.waived, summary.waived_expired) == (1, over)
 
 
 async def test_when_the_waiver_ends_a_new_violation_opens_and_the_old_one_says_what_it_was(
@@ -188,7 +204,7 @@ async def test_whoever_follows_hears_of_a_waiver_once(store: Store, reader: Read
 
 async def test_readiness_counts_what_is_waived_as_refused_and_says_so(store: Store, reader: Reader) -> None:
     await tell(store, checked("no-root", "p1", 0), *history("web", [WAIVED]), *history("api", [FAIL]))
-    (found,) = await readiness(reader, terms(["no-root"]), (), START)
+    (found,) = await readiness(reader, terms(["no-root"]), (), START, START)
     assert (found.refused, found.waived, found.ready) == (2, 1, False)
 
 

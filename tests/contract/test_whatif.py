@@ -5,13 +5,17 @@ Not covered: image configs and signatures that can be had (tests/integration/ima
 """
 
 import sqlite3
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from sqlalchemy import delete, update
 
 from pipeline.events import REDACTED
+from sink.database import connect, parse_url
+from sink.tables import violations, waivers
 from tests.e2e.command import NOT_PRIVILEGED, Ran, pod, policy, tocsin, waiver, write
 
 NO_LATEST = """
@@ -112,6 +116,50 @@ def test_what_a_waiver_covers_is_newly_waived_and_admission_would_still_refuse_i
     assert refused == {"bad", "good", "replica"}
     (ready,) = tocsin(tmp_path, "policies", "readiness", "no-latest", "-o", "json", "--db", audited).report
     assert (ready["policy"], ready["refused"], ready["waived"]) == ("no-latest", 4, 3)
+
+
+async def test_a_waiver_that_is_over_makes_nothing_new_of_an_unchanged_policy(
+    tmp_path: Path, audited: str
+) -> None:
+    _folder(tmp_path, audited)
+    write(tmp_path / "waivers.yaml", waiver("rest", policies=["rule"], match={"names": ["*"]}))
+    scan = ("scan", "deploy.yaml", "-p", "old.yaml", "--waivers", "waivers.yaml", "--db", audited)
+    assert tocsin(tmp_path, *scan).code == 0
+    async with connect(parse_url(audited), writes=True) as engine, engine.begin() as connection:
+        over = datetime(2026, 1, 1, tzinfo=UTC)  # as if the time had come, and nothing evaluated
+        await connection.execute(update(violations).values(waiver_expires_at=over))
+        await connection.execute(delete(waivers))
+    (tmp_path / "new.yaml").write_text((tmp_path / "old.yaml").read_text())
+    ran = _diff(tmp_path, audited, "--exit-code")
+    assert (ran.code, ran.err, ran.report["changes"]) == (0, "", [])
+    said = tocsin(tmp_path, "violations", "list", "--db", audited).err
+    assert "3 violations waived, 3 by waivers that are over, until the next evaluation" in said
+    assert (
+        "2026-01-01 00:00 (over)" in tocsin(tmp_path, "violations", "list", "--waived", "--db", audited).out
+    )
+    id_ = tocsin(tmp_path, "violations", "list", "--waived", "-o", "name", "--db", audited).out.split()[0]
+    shown = tocsin(tmp_path, "violations", "show", id_, "--db", audited).out
+    assert "was over at 2026-01-01 00:00:00 UTC" in shown
+    assert "covers it until" not in shown
+    assert "change deploy.yaml, then: tocsin scan" in shown
+
+
+def test_what_cannot_be_evaluated_is_refused_once_it_is_enforced(tmp_path: Path, audited: str) -> None:
+    _folder(tmp_path, audited)
+    configs = {"type": "rego", "fetchConfigFile": True, "data": "package sigstore\nisCompliant { true }"}
+    write(tmp_path / "old.yaml", policy("rule", "", policy=configs))
+    assert tocsin(tmp_path, "scan", "deploy.yaml", "-p", "old.yaml", "--db", audited).code == 3
+    write(tmp_path / "new.yaml", policy("rule", "", mode="enforce", policy=configs))
+    ran = _diff(tmp_path, audited, "--exit-code")
+    refused = [
+        ("newly_refused", name, n) for name, n in (("bad", 1), ("good", 1), ("new", 1), ("replica", 2))
+    ]
+    assert (ran.code, _changes(ran)) == (1, refused)
+    (counts,) = ran.report["policies"]
+    assert (counts["newlyRefused"], counts["newlyErrors"], counts["errors"]) == (5, 0, 5)
+    assert all(each["after"] == "error" and each["message"] for each in ran.report["changes"])
+    (ready,) = tocsin(tmp_path, "policies", "readiness", "-o", "json", "--db", audited).report
+    assert ready["errors"] == counts["newlyRefused"]
 
 
 def test_a_warning_and_an_error_are_refused_too(tmp_path: Path, audited: str) -> None:

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.whatif.comparing import Tally, Workload, counts, effect, errs, refused, violates
+from cli.whatif.comparing import Tally, Workload, counts, errs, refused, told, violates
 from cli.whatif.model import Effect
 from pipeline.events import Mode, Outcome
 from sink.queries.model import Standing
@@ -12,17 +12,40 @@ _OUTCOMES = st.sampled_from([Outcome.PASS, Outcome.WARN, Outcome.FAIL, Outcome.E
 
 
 def _standings(mode: Mode) -> st.SearchStrategy[list[Standing]]:
-    each = st.builds(
-        Standing,
-        outcome=_OUTCOMES,
-        mode=st.just(mode),
-        message=st.text(),
-        waiver=st.sampled_from(["", "pilot"]),
-    )
-    return st.lists(each, max_size=3)
+    """Of the resource as a whole, or of some of its images."""
+
+    def of(image: str) -> st.SearchStrategy[Standing]:
+        waiver = st.sampled_from(["", "pilot"])
+        return st.builds(
+            Standing,
+            outcome=_OUTCOMES,
+            mode=st.just(mode),
+            message=st.text(),
+            waiver=waiver,
+            image=st.just(image),
+        )
+
+    images = st.sets(st.sampled_from("abc")).map(sorted) | st.just([""])
+    return images.flatmap(lambda names: st.tuples(*map(of, names)).map(list))
 
 
 STANDINGS = st.sampled_from(list(Mode)).flatmap(_standings)
+
+
+def effect(before: list[Standing], after: list[Standing]) -> Effect | None:
+    found = told(before, after)
+    return found.effect if found else None
+
+
+def pairs(before: list[Standing], after: list[Standing]) -> list[tuple[list[Standing], list[Standing]]]:
+    """What is to be compared: image by image, where both sides tell them apart."""
+    if any(not each.image for each in before + after):
+        return [(before, after)]
+
+    def of(side: list[Standing], image: str) -> list[Standing]:
+        return [each for each in side if each.image == image]
+
+    return [(of(before, image), of(after, image)) for image in "abc"]
 
 
 @given(STANDINGS)
@@ -34,7 +57,10 @@ def test_what_stays_the_same_has_no_effect(standings: list[Standing]) -> None:
 def test_a_new_objection_is_never_missed_and_never_invented(
     before: list[Standing], after: list[Standing]
 ) -> None:
-    objects = (counts(after) and not counts(before)) or (refused(after) and not refused(before))
+    objects = any(
+        (counts(new) and not counts(old)) or (refused(new) and not refused(old))
+        for old, new in pairs(before, after)
+    )
     found = effect(before, after)
     assert (found in (Effect.NEWLY_VIOLATES, Effect.NEWLY_REFUSED)) == objects
     if found is Effect.FIXED:
@@ -44,15 +70,37 @@ def test_a_new_objection_is_never_missed_and_never_invented(
         assert violates(before) or errs(before)
 
 
+def test_an_image_that_newly_violates_is_not_hidden_by_another_that_does_already() -> None:
+    def said(**outcomes: Outcome) -> list[Standing]:
+        return [
+            Standing(outcome=outcome, mode=Mode.WARN, message=image, image=image)
+            for image, outcome in outcomes.items()
+        ]
+
+    bad, good = Outcome.FAIL, Outcome.PASS
+    for before, after in ((said(a=bad, b=good), said(a=good, b=bad)), (said(a=bad), said(a=bad, b=bad))):
+        found = told(before, after)
+        assert found is not None
+        assert (found.effect, found.after and found.after.message) == (Effect.NEWLY_VIOLATES, "b")
+    assert effect(said(a=bad, b=bad), said(a=good, b=bad)) is None
+
+
+@given(STANDINGS)
+def test_what_enforce_refuses_is_what_admission_would_errors_among_it(standings: list[Standing]) -> None:
+    enforced = [each for each in standings if each.mode is Mode.ENFORCE]
+    assert refused(standings) == any(each.outcome is not Outcome.PASS for each in enforced)
+
+
 @given(STANDINGS, STANDINGS)
-def test_only_what_would_newly_violate_only_be_warned_of_and_is_covered_is_newly_waived(
+def test_only_what_a_waiver_newly_covers_and_admission_newly_refuses_nothing_of_is_newly_waived(
     before: list[Standing], after: list[Standing]
 ) -> None:
-    if effect(before, after) is Effect.NEWLY_WAIVED:
-        assert violates(after)
-        assert not violates(before)
-        assert not counts(after)
-        assert not refused(after)
+    covered = any(
+        violates(new) and not counts(new) and (not violates(old) or counts(old))
+        for old, new in pairs(before, after)
+    )
+    objects = effect(before, after) in (Effect.NEWLY_VIOLATES, Effect.NEWLY_REFUSED)
+    assert (effect(before, after) is Effect.NEWLY_WAIVED) == (covered and not objects)
 
 
 @given(st.lists(st.tuples(st.integers(0, 2), STANDINGS, STANDINGS), max_size=12))
