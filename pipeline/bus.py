@@ -82,7 +82,10 @@ class Bus(Publisher, Protocol):
 
     @property
     def log_id(self) -> str:
-        """Which log this is: offsets of one log mean nothing on another."""
+        """Which log this is: offsets of one log mean nothing on another.
+
+        Empty for one that ends with its process: nobody ever goes on in it.
+        """
         ...
 
     def consume(self, group: str, topics: Sequence[Topic]) -> AbstractAsyncContextManager[Consumer]:

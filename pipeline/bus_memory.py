@@ -8,7 +8,6 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from uuid import uuid4
 
 from pipeline.bus import Delivery, Record
 from pipeline.events import Topic
@@ -66,7 +65,7 @@ class MemoryBus:
     """See `pipeline.bus.Bus`. `capacity` is in records, for each group."""
 
     def __init__(self, capacity: int = 1024) -> None:
-        self.log_id = f"memory:{uuid4()}"
+        self.log_id = ""
         self._capacity = capacity
         self._groups: dict[str, _Group] = {}
         self._offsets: dict[Topic, int] = {}

@@ -49,7 +49,8 @@ Positions = Mapping[tuple[Topic, int], int]
 _IS_WAIVED = and_(violations.c.resolution == Resolution.WAIVED.value, violations.c.waiver_ended_at.is_(None))
 _SPAN = [column for column in violations.c if column.computed is None]
 _POLICIES_LOCK = 0x746F6373_696E0001
-"""Key of PostgreSQL's advisory lock for writers of policies; migrations have another."""
+_EMBEDDED_LOCK = 0x746F6373_696E0002
+"""Keys of PostgreSQL's advisory locks, of writers of policies and of embedded sinks; migrations have another."""
 _TOMBSTONED = ((Topic.RESOURCES, resources), (Topic.POLICIES, policies), (Topic.POLICIES, waivers))
 """Their keys differ: a tombstone finds its row in one of them."""
 
@@ -83,10 +84,13 @@ class Store:
             yield cls(engine, wake=wake)
 
     async def apply(self, delivery: Delivery, log_id: str) -> None:
-        """Write a delivery. What was written before, as the offsets say, is left alone."""
+        """Write a delivery. What was written before, as the offsets say, is left alone.
+
+        A log without an id leaves no offsets: a scan beside a sink must not take the place of its.
+        """
         async with self._transaction() as connection:
-            await _lock_offsets(connection, delivery.positions, log_id)
-            written = await _written(connection, log_id)
+            await _take_turns(connection, delivery.positions, log_id)
+            written = await _written(connection, log_id) if log_id else {}
             records = [
                 record
                 for record in delivery.records
@@ -101,7 +105,8 @@ class Store:
             await self._write_tombstones(connection, records)
             if self.wake is not None:
                 await outbox.write(connection, records, self.clock())
-            await upsert(connection, offsets, _offset_rows(delivery.positions, written, log_id))
+            if log_id:
+                await upsert(connection, offsets, _offset_rows(delivery.positions, written, log_id))
         if self.wake is not None:
             self.wake()
 
@@ -188,12 +193,15 @@ async def _written(connection: AsyncConnection, log_id: str) -> Positions:
     return {(Topic(row.topic), row.partition): row.next_offset for row in await connection.execute(query)}
 
 
-async def _lock_offsets(connection: AsyncConnection, positions: Positions, log_id: str) -> None:
+async def _take_turns(connection: AsyncConnection, positions: Positions, log_id: str) -> None:
     """On a server: two sinks that both believe to have a partition write one after the other.
 
-    SQLite's transactions do that by themselves.
+    So do scans and runs, whose logs have no id. SQLite's transactions do that by themselves.
     """
     if connection.dialect.name != "postgresql" or not positions:
+        return
+    if not log_id:
+        await connection.execute(select(func.pg_advisory_xact_lock(_EMBEDDED_LOCK)))
         return
     places = [
         {"topic": topic.value, "partition": partition, "log_id": log_id, "next_offset": -1}
