@@ -50,7 +50,7 @@ _IS_WAIVED = and_(violations.c.resolution == Resolution.WAIVED.value, violations
 _SPAN = [column for column in violations.c if column.computed is None]
 _POLICIES_LOCK = 0x746F6373_696E0001
 _EMBEDDED_LOCK = 0x746F6373_696E0002
-"""Keys of PostgreSQL's advisory locks, of writers of policies and of embedded sinks; migrations have another."""
+"""Keys of PostgreSQL's advisory locks: of writers of policies, of embedded sinks. Migrations have another."""
 _TOMBSTONED = ((Topic.RESOURCES, resources), (Topic.POLICIES, policies), (Topic.POLICIES, waivers))
 """Their keys differ: a tombstone finds its row in one of them."""
 
