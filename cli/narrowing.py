@@ -8,6 +8,7 @@ from cli.since import parse_time
 from pipeline.errors import UsageError, clip
 from pipeline.events import Mode
 from sink.queries.filters import Filter
+from sink.queries.labels import selector
 from sink.queries.terms import Term, terms
 from sink.queries.words import State
 
@@ -42,6 +43,7 @@ class Said:
     severity: tuple[str, ...] = ()
     owner: tuple[str, ...] = ()
     image: tuple[str, ...] = ()
+    selector: tuple[str, ...] = ()
     since: str | None = None
     until: str | None = None
 
@@ -58,6 +60,7 @@ def filter_of(said: Said, now: datetime) -> Filter:
         severities=terms(said.severity),
         owners=tuple(map(_owner, terms(said.owner))),
         images=terms(said.image),
+        labels=selector(said.selector),
         since=parse_time(said.since, now, "--since") if said.since is not None else None,
         until=parse_time(said.until, now, "--until") if said.until is not None else None,
     )

@@ -56,6 +56,13 @@ def images(kind: str, content: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys(filter(_is_text, named + mounted)))
 
 
+def labels(content: Mapping[str, Any]) -> dict[str, str]:
+    """The labels of a resource, those that are texts as they have to be."""
+    return {
+        key: value for key, value in _at(content, ("metadata", "labels")).items() if isinstance(value, str)
+    }
+
+
 def described(policy: Mapping[str, Any], name: str) -> str:
     """What an annotation such as `tocsin.dev/severity` says of a policy; empty without it."""
     annotations = _at(policy, ("metadata", "annotations"))

@@ -16,7 +16,7 @@ from pipeline.events import (
     resource_key,
 )
 from pipeline.waivers import WaiverApplied, WaiverRef
-from sink.objects import described, images, packed
+from sink.objects import described, images, labels, packed
 
 Row = dict[str, Any]
 _ID_DIGITS = 16
@@ -40,6 +40,7 @@ def resource_row(key: str, event: Event, applied: ResourceApplied) -> Row:
         "digest": applied.digest,
         "file": applied.file,
         "images": "\n".join(images(ref.kind, applied.object)),
+        "labels": labels(applied.object),
         "first_seen_at": event.time,
         "last_seen_at": event.time,
         "deleted_at": None,

@@ -98,13 +98,14 @@ resources = Table(
     _text("digest"),
     _text("file"),
     _added_text("images"),
+    Column("labels", JSON, nullable=True),
     _moment("first_seen_at"),
     _moment("last_seen_at"),
     _moment("deleted_at", nullable=True),
     Index(None, "cluster", "namespace", "kind", "name"),
     Index(None, "deleted_at", sqlite_where=_GONE, postgresql_where=_GONE),
 )
-"""`images`: names, one a line."""
+"""`images`: names, one a line. `labels`: by key; null where an older release wrote last."""
 
 objects = Table(
     "objects",

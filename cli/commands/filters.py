@@ -31,6 +31,15 @@ Owner = Annotated[
     _several("--owner", "Of this workload with all that it owns: name, or kind/name.", metavar="[KIND/]NAME"),
 ]
 Image = Annotated[list[str] | None, _several("--image", "With this in an image's name.", metavar="TEXT")]
+Selector = Annotated[
+    list[str] | None,
+    _several(
+        "--selector",
+        "With these labels: app=web, tier!=db, 'env in (a,b)', key, !key.",
+        "-l",
+        metavar="LABELS",
+    ),
+]
 Since = Annotated[
     str | None,
     typer.Option(

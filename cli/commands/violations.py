@@ -22,6 +22,7 @@ def list_(
     severity: filters.Severity = None,
     owner: filters.Owner = None,
     image: filters.Image = None,
+    selector: filters.Selector = None,
     since: filters.Since = None,
     until: filters.Until = None,
     open_: filters.Open = False,
@@ -77,6 +78,7 @@ def list_(
         severity=tuple(severity or ()),
         owner=tuple(owner or ()),
         image=tuple(image or ()),
+        selector=tuple(selector or ()),
         since=since,
         until=until,
     )
@@ -122,6 +124,7 @@ def history(
     severity: filters.Severity = None,
     owner: filters.Owner = None,
     image: filters.Image = None,
+    selector: filters.Selector = None,
     since: filters.Since = None,
     until: filters.Until = None,
     sort: Annotated[Sort, typer.Option("--sort", help="Order.")] = Sort.NEWEST,
@@ -154,6 +157,7 @@ def history(
         severity=tuple(severity or ()),
         owner=tuple(owner or ()),
         image=tuple(image or ()),
+        selector=tuple(selector or ()),
         since=since,
         until=until,
     )
@@ -171,6 +175,7 @@ def summary(
     severity: filters.Severity = None,
     owner: filters.Owner = None,
     image: filters.Image = None,
+    selector: filters.Selector = None,
     since: Annotated[
         str, typer.Option("--since", metavar="TIME", help="Begin of the period: 24h, 7d, a date.")
     ] = "7d",
@@ -204,6 +209,7 @@ def summary(
         severity=tuple(severity or ()),
         owner=tuple(owner or ()),
         image=tuple(image or ()),
+        selector=tuple(selector or ()),
     )
     finish(run(said, since, top, output, db=db))
 

@@ -8,6 +8,7 @@ from typing import Any, assert_never
 from sqlalchemy import ColumnElement, and_, func, not_, or_, select, tuple_
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
+from sink.queries.labels import Requirement, labelled
 from sink.queries.terms import Term, any_of, equals, named, path
 from sink.queries.words import State
 from sink.spans import Resolution
@@ -45,6 +46,8 @@ class Filter:
     """`name` or `kind/name` of a workload; a resource that nobody owns is its own."""
     images: tuple[Term, ...] = ()
     """Parts of image names, in any case."""
+    labels: tuple[Requirement, ...] = ()
+    """Of the resource, all of them."""
     since: datetime | None = None
     """Opened then or later; of resolved ones: resolved."""
     until: datetime | None = None
@@ -66,6 +69,7 @@ def conditions(wanted: Filter) -> Iterator[ColumnElement[bool]]:
         yield _COLUMNS.mode.in_(wanted.modes)
     yield from any_of(wanted.owners, lambda term: path(_WORKLOAD_KIND, _COLUMNS.workload_name, term))
     yield from of_severity(_COLUMNS.cluster, _COLUMNS.policy, wanted.severities)
+    yield from labelled(_COLUMNS.resource_key, wanted.labels)
     yield from any_of(_lower(wanted.images), _open_with_image if wanted.state is State.OPEN else _has_image)
     moment = _COLUMNS.resolved_at if wanted.state is State.RESOLVED else _COLUMNS.opened_at
     if wanted.since is not None:
