@@ -59,7 +59,7 @@ def _values(text: str, written: Iterable[str]) -> frozenset[str]:
 
 def _wrong(text: str) -> UsageError:
     examples = "app=web, tier!=db, 'env in (a,b)', 'env notin (a,b)', key or !key"
-    return UsageError(f"label selector {clip(text.strip())!r}: expected such as {examples}")
+    return UsageError(f"label selector {clip(text.strip())!r}: expected something like {examples}")
 
 
 def labelled(key: ColumnElement[str], wanted: Iterable[Requirement]) -> Iterator[ColumnElement[bool]]:

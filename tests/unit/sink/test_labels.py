@@ -38,5 +38,5 @@ def test_all_requirements_are_meant_also_of_several_selectors() -> None:
     ["app=web,", "=web", "app in web", "app in (a", "a b", "x>1", "app=a=b", "!app=web", "-app", "app=a b"],
 )
 def test_what_is_no_selector_is_said_with_examples(text: str) -> None:
-    with pytest.raises(UsageError, match=r"label selector .*: expected such as app=web, "):
+    with pytest.raises(UsageError, match=r"label selector .*: expected something like app=web, "):
         selector([text])
