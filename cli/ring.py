@@ -94,5 +94,6 @@ def _said(verdict: Verdict) -> str:
     if waiver := verdict.waiver:
         said = f"{waiver.name} ({waiver.owner}) until {waiver.expires:%Y-%m-%d %H:%M} UTC: {waiver.reason}"
         return f"waived  {subject_of(verdict.resource)}  {verdict.policy.name}: {said}"
-    said = (verdict.reason or "").replace("_", " ") or verdict.message or verdict.warning or "compliant"
+    reason = "image removed" if verdict.image_removed else (verdict.reason or "").replace("_", " ")
+    said = reason or verdict.message or verdict.warning or "compliant"
     return f"{verdict.outcome}  {subject_of(verdict.resource)}  {verdict.policy.name}: {said}"

@@ -11,6 +11,7 @@ from datetime import datetime
 import msgspec
 from msgspec.structs import replace
 
+from evaluator.endings import Ending
 from evaluator.library import Library
 from evaluator.rego.memo import DIFFERS
 from evaluator.schedule import Schedule
@@ -121,14 +122,14 @@ class Policing:
         self._state.drop_policy(key)
         self._sweeps.drop(key)
         self._schedule.drop_policy(key)
-        now = self._clock()
+        now, over = self._clock(), Ending(reason)
         for resource in self._state.resources_under(key):
             gone = [
                 entry
                 for entry in self._state.verdicts_of(resource)
                 if policy_key(entry[1].cluster, entry[1].policy.name) == key
             ]
-            await publisher.publish(list(withdraw(self._state, resource, gone, reason, now, handed_on)))
+            await publisher.publish(list(withdraw(self._state, resource, gone, over, now, handed_on)))
 
     def to_doubt(self, distrusted: set[int]) -> list[str]:
         """Keys of the policies whose read set was found to be wrong (modules by ref), and not said yet."""

@@ -8,6 +8,7 @@ from datetime import datetime
 from itertools import groupby
 
 from evaluator.batches import Item
+from evaluator.endings import Ending, ending
 from evaluator.evaluation import Finding
 from evaluator.last_verdicts import LastVerdict
 from evaluator.schedule import Schedule
@@ -33,7 +34,7 @@ class Telling:
         if item.applied is None:
             state.drop_resource(item.key)
             gone = state.verdicts_of(item.key)
-            yield from withdraw(state, item.key, gone, Withdrawal.RESOURCE_DELETED, now)
+            yield from withdraw(state, item.key, gone, Ending(Withdrawal.RESOURCE_DELETED), now)
             return
         if swept is None:
             state.put_resource(item.key, item.applied)
@@ -44,8 +45,9 @@ class Telling:
         still = {key_of(item.applied, finding) for finding in findings}
         for key, last in state.verdicts_of(item.key):
             if key not in still and self._is_over(last, swept):
-                reason = self._reason(last, swept)
-                yield from withdraw(state, item.key, [(key, last)], reason, now, item.handed_on)
+                policy = state.policies.get(policy_key(last.cluster, last.policy.name))
+                over = ending(last, policy, findings)
+                yield from withdraw(state, item.key, [(key, last)], over, now, item.handed_on)
 
     def _remember_failures(
         self, item: Item, findings: Sequence[Finding], swept: str | None, uptime: float
@@ -69,12 +71,3 @@ class Telling:
         if swept in (None, ALL):
             return self._state.is_over(last.policy.name)
         return swept == policy_key(last.cluster, last.policy.name)
-
-    def _reason(self, last: LastVerdict, swept: str | None) -> Withdrawal:
-        """After a takeover: a policy of another version than the verdict's has changed meanwhile."""
-        if swept is None:
-            return Withdrawal.OUT_OF_SCOPE
-        now = self._state.policies.get(policy_key(last.cluster, last.policy.name))
-        if swept == ALL and (now is None or now.policy.ref.digest == last.policy.digest):
-            return Withdrawal.OUT_OF_SCOPE
-        return Withdrawal.POLICY_CHANGED

@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from msgspec import structs
 
+from evaluator.endings import Ending
 from evaluator.evaluation import Finding
 from evaluator.last_verdicts import LastVerdict
 from evaluator.policies.change import change, cover, verdict_id
@@ -24,7 +25,6 @@ from pipeline.events import (
     ResourceApplied,
     Topic,
     Verdict,
-    Withdrawal,
     is_violation,
     source_of,
     subject_of,
@@ -101,7 +101,7 @@ def withdraw(
     state: State,
     resource_key: str,
     keys: Iterable[tuple[str, LastVerdict]],
-    reason: Withdrawal,
+    ending: Ending,
     now: datetime,
     handed_on: Mapping[str, str] = _NOTHING,
 ) -> Iterator[Record]:
@@ -116,14 +116,15 @@ def withdraw(
             file=last.file,
             outcome=Outcome.WITHDRAWN,
             change=Change.UPDATED,
-            reason=reason,
+            reason=ending.reason,
+            image_removed=ending.image_removed,
             evaluated_at=now,
         )
         event_id = verdict_id(
             key=key,
             previous_id=last.event_id,
             resource_version=last.resource.resource_version,
-            resource_digest=reason.value,
+            resource_digest=ending.reason.value,
             generation=last.policy.generation,
             policy_digest=last.policy.digest,
             image_config_digest="",

@@ -83,6 +83,11 @@ class Withdrawal(StrEnum):
     POLICY_CHANGED = "policy_changed"
     OUT_OF_SCOPE = "out_of_scope"
 
+    @classmethod
+    def _missing_(cls, value: object) -> "Withdrawal":  # noqa: ARG003 - see enum.Enum
+        """Of a later release, which may have more reasons: it holds no longer."""
+        return cls.OUT_OF_SCOPE
+
 
 class ResourceRef(Data, frozen=True, omit_defaults=False):
     """Names one object of a cluster. `namespace` is empty for cluster-scoped objects."""
@@ -231,6 +236,11 @@ class Verdict(Data, frozen=True):
     resource_digest: str = ""
     reason: Withdrawal | None = None
     """Set on a withdrawn verdict only."""
+    image_removed: bool = False
+    """Of a withdrawn verdict of one image: the resource has it no more, and the policy still covers both.
+
+    A violation of it was fixed. `reason` is `out_of_scope` then: readers of older releases know that word.
+    """
     file: str = ""
     waiver: WaiverRef | None = None
     """Set on a violation that is waived: it is one all the same, and admission knows no waivers."""

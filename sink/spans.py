@@ -88,6 +88,8 @@ def _end(verdict: Verdict, policy_digest: str) -> Step:
         case Outcome.PASS | Outcome.WARN | Outcome.FAIL:
             changed = verdict.policy.digest != policy_digest
             return Resolves(Resolution.POLICY_CHANGED if changed else Resolution.FIXED)
+        case Outcome.WITHDRAWN if verdict.image_removed:
+            return Resolves(Resolution.FIXED)
         case Outcome.WITHDRAWN:
             return Resolves(Resolution(verdict.reason) if verdict.reason else Resolution.OUT_OF_SCOPE)
         case Outcome.ERROR:

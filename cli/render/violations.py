@@ -168,7 +168,7 @@ def fields(violation: Detail, policy: Policy | None, now: datetime) -> Iterator[
     yield "Opened", _moment(violation.opened_at, now)
     yield "Last verdict", _moment(violation.last_seen_at, now)
     if violation.resolved_at:
-        yield "Resolved", f"{_moment(violation.resolved_at, now)}: {_HOW[violation.resolution or '']}"
+        yield "Resolved", f"{_moment(violation.resolved_at, now)}: {_how(violation)}"
     yield "Waiver", list(_waived(violation, now))
     yield "Before", list(_before(violation, now))
     yield "Next", list(_next(violation, policy))
@@ -183,6 +183,12 @@ _HOW = {
     "waived": "waived, not mended",
     "": "over",
 }
+
+
+def _how(violation: Violation) -> str:
+    if violation.image and violation.resolution == "fixed":
+        return "fixed, the image complies now, or the resource has it no more"
+    return _HOW[violation.resolution or ""]
 
 
 def _waived(violation: Violation, now: datetime) -> Iterator[str]:

@@ -74,6 +74,24 @@ def test_a_scan_reports_each_image_and_offline_the_same_of_the_cache(
     assert error["message"].endswith("not in the cache, and the network is off (setting offline)")
 
 
+def test_a_violation_of_an_image_is_fixed_when_the_resource_has_another_one(
+    folder: Path, registry: RunningRegistry
+) -> None:
+    db = ("--db", "sqlite:///audit.db")
+    scan = ("scan", "pod.yaml", "-p", "policy.yaml", *db)
+    assert tocsin(folder, *scan, env=online(registry)).code == 1
+    pod = (folder / "pod.yaml").read_text(encoding="utf-8")
+    (folder / "pod.yaml").write_text(pod.replace("/bad:1", "/good:1"), encoding="utf-8")
+    assert tocsin(folder, *scan, env=online(registry)).code == 3  # of the absent one nothing is known
+    (ended,) = tocsin(folder, "violations", "list", "--all", *db, "-o", "json").report
+    assert (ended["image"], ended["resolution"]) == (f"{registry.host}/shop/bad:1", "fixed")
+    shown = tocsin(folder, "violations", "show", ended["id"], *db)
+    assert "fixed, the image complies now, or the resource has it no more" in shown.out
+    period = tocsin(folder, "violations", "summary", *db, "-o", "json").report["period"]
+    assert period["resolutions"] == {"fixed": 1}
+    assert period["meanSecondsToFix"] is not None
+
+
 def test_an_explanation_is_given_for_each_image(folder: Path, registry: RunningRegistry) -> None:
     pytest.importorskip("regorus", reason="the regorus extra is not installed")
     explain = ("policies", "explain", "policy.yaml", "pod.yaml", "-o", "json")

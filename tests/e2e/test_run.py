@@ -115,6 +115,14 @@ def test_a_policy_that_covers_a_resource_no_more_ends_its_violations(folder: Pat
     assert spans(folder) == [("bad", "policy_changed")]
 
 
+def test_a_policy_that_was_changed_while_nothing_ran_was_changed(folder: Path) -> None:
+    run_once(folder)
+    elsewhere = policy("no-privileged", NOT_PRIVILEGED, images=[{"glob": "example.com/**"}])
+    write(folder / "policies" / "no-privileged.yaml", elsewhere)
+    run_once(folder)
+    assert spans(folder) == [("bad", "policy_changed")]
+
+
 def test_starting_again_doubles_nothing(folder: Path) -> None:
     run_once(folder)
     before = listed(folder, "--all")

@@ -197,7 +197,8 @@ def spans(told: Iterable[Record]) -> dict[str, Span]:
             span = open_.pop(key)
             changed = span.policy_digest != verdict.policy.digest
             fixed = Withdrawal.POLICY_CHANGED.value if changed else "fixed"
-            span.resolution = verdict.reason.value if verdict.reason else fixed
+            over = verdict.reason if not verdict.image_removed else None
+            span.resolution = over.value if over else fixed
     return found
 
 

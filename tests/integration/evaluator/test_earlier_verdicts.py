@@ -7,6 +7,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
 from evaluator.app import GROUP, TOPICS, Evaluator
 from evaluator.rego.pool import WorkerPool
 from evaluator.state import State
@@ -104,14 +106,25 @@ async def test_a_verdict_stays_while_nobody_said_what_became_of_its_policy() -> 
     assert [last.policy.name for _, last in state.verdicts_of("c/u")] == ["p", "q"]
 
 
-async def test_it_is_withdrawn_when_its_policy_is_gone_or_matches_no_more() -> None:
-    state, _ = await _state_after_a_run()
+@pytest.mark.parametrize("once", [False, True])
+async def test_it_is_withdrawn_for_what_happened_meanwhile_as_if_somebody_had_seen_it(*, once: bool) -> None:
+    state, _ = await _state_after_a_run(once=once)
     other = _policy("p", "p2", images=[{"glob": "ghcr.io/**"}])
     told = await _told(state, other, Record(Topic.POLICIES, "c/q", None), _resource())
     assert sorted(_said(told)) == [
-        ("p", Outcome.WITHDRAWN, Change.UPDATED, Withdrawal.OUT_OF_SCOPE),
+        ("p", Outcome.WITHDRAWN, Change.UPDATED, Withdrawal.POLICY_CHANGED),
         ("q", Outcome.WITHDRAWN, Change.UPDATED, Withdrawal.POLICY_DELETED),
     ]
+
+
+async def test_what_left_the_scope_of_a_policy_that_stayed_as_it_was_is_out_of_scope() -> None:
+    narrow = _policy("p", images=[{"glob": "nginx"}])
+    state = State(remember=True)
+    for event in await _told(State(remember=True), narrow, _resource()):
+        assert isinstance(event.data, Verdict)
+        state.restore(event.key, event.id, event.data)
+    told = await _told(state, narrow, _resource(image="redis"))
+    assert _said(told) == [("p", Outcome.WITHDRAWN, Change.UPDATED, Withdrawal.OUT_OF_SCOPE)]
 
 
 async def test_of_policies_a_scan_does_not_name_only_those_that_could_not_be_seen_keep_their_verdicts() -> (

@@ -29,6 +29,7 @@ from pipeline.events import (
     ResourceRef,
     Topic,
     Verdict,
+    Withdrawal,
     policy_key,
     resource_key,
     source_of,
@@ -148,6 +149,25 @@ async def test_each_image_gets_a_verdict_of_its_own(registry: RunningRegistry, t
     assert of_job.image is not None
     assert (of_job.image.container, of_job.image.tag_digest) == ("", digest)
     assert len(cluster.verdicts) == 2
+
+
+async def test_the_verdict_of_an_image_that_was_replaced_says_that_the_image_is_gone(
+    registry: RunningRegistry, tmp_path: Path
+) -> None:
+    bad, good = f"{registry.host}/verdict/replaced:1", f"{registry.host}/verdict/replaced:2"
+    push(registry.host, "verdict/replaced", "1", image(config(user="0")))
+    push(registry.host, "verdict/replaced", "2", image())
+    async with running(tmp_path, registry) as cluster:
+        await cluster.policy("no-root")
+        await cluster.pod("a", bad)
+        (before,) = await cluster.settled(f"a/no-root/{bad}")
+        await cluster.pod("a", good)
+        (after,) = await cluster.settled(f"a/no-root/{good}")
+        await cluster.until(lambda told: any(each.image_removed for each in told.values()))
+    over = cluster.verdicts[f"{CLUSTER}/a/no-root/{bad}"]
+    assert (before.outcome, after.outcome) == (Outcome.FAIL, Outcome.PASS)
+    assert (over.outcome, over.reason) == (Outcome.WITHDRAWN, Withdrawal.OUT_OF_SCOPE)
+    assert not after.image_removed
 
 
 async def test_many_pods_and_policies_make_one_chain_of_requests(

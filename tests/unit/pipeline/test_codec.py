@@ -20,6 +20,7 @@ from pipeline.events import (
     ResourceApplied,
     ResourceRef,
     Verdict,
+    Withdrawal,
     resource_key,
     source_of,
     subject_of,
@@ -82,6 +83,18 @@ def test_an_event_survives_kafka(event: Event) -> None:
 def test_an_event_survives_json(event: Event) -> None:
     assert from_json(to_json(event)) == event
     assert b"\n" not in to_json(event)
+
+
+def test_a_reason_of_a_later_release_says_that_the_verdict_holds_no_longer() -> None:
+    text = b"""{"specversion": "1.0", "type": "dev.tocsin.verdict.withdrawn.v1", "source": "/c",
+    "id": "1", "time": "2026-03-01T00:00:00Z", "partitionkey": "c/u/p",
+    "data": {"cluster": "c", "outcome": "withdrawn",
+    "resource": {"apiVersion": "v1", "kind": "Pod", "namespace": "shop", "name": "web"}, "change": "updated",
+    "policy": {"name": "p", "digest": "p1", "mode": "warn"}, "evaluatedAt": "2026-03-01T00:00:00Z",
+    "reason": "the_moon"}}"""
+    data = from_json(text).data
+    assert isinstance(data, Verdict)
+    assert data.reason is Withdrawal.OUT_OF_SCOPE
 
 
 @given(st.binary(max_size=60))

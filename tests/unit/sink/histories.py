@@ -40,12 +40,16 @@ class Said:
     digest: str = "p1"
     reason: Withdrawal | None = None
     waiver: str = ""
+    image_removed: bool = False
 
 
 PASS = Said(Outcome.PASS)
 FAIL = Said(Outcome.FAIL)
 ERROR = Said(Outcome.ERROR)
 WAIVED = Said(Outcome.FAIL, waiver="legacy")
+
+
+REMOVED = Said(Outcome.WITHDRAWN, reason=Withdrawal.OUT_OF_SCOPE, image_removed=True)
 
 
 def withdrawn(reason: Withdrawal) -> Said:
@@ -79,6 +83,7 @@ def verdict(
         images=tuple(Image(name=image) for image in images),
         explanation=Explanation(line=3, expression="isCompliant", decided=0),
         reason=said.reason,
+        image_removed=said.image_removed,
         file=file,
         waiver=waiver(said.waiver) if said.waiver else None,
     )
@@ -122,6 +127,7 @@ _SAYINGS = st.one_of(
         st.sampled_from(["p1", "p2"]),
     ),
     st.sampled_from(Withdrawal).map(withdrawn),
+    st.just(REMOVED),
     st.builds(
         Said, st.just(Outcome.FAIL), st.sampled_from(Mode), waiver=st.sampled_from(["legacy", "pilot"])
     ),

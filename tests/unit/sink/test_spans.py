@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.events import Mode, Outcome, Withdrawal
 from sink.spans import Before, Continues, Opens, Resolution, Resolves, Step, Unwaives, Waives, step
-from tests.unit.sink.histories import ERROR, FAIL, PASS, WAIVED, Said, verdict, withdrawn
+from tests.unit.sink.histories import ERROR, FAIL, PASS, REMOVED, WAIVED, Said, verdict, withdrawn
 
 WARN = Said(Outcome.WARN)
 ENFORCED_WARN = Said(Outcome.WARN, Mode.ENFORCE)
@@ -49,6 +49,10 @@ def test_an_error_ends_nothing() -> None:
 @pytest.mark.parametrize("reason", Withdrawal)
 def test_a_withdrawn_verdict_ends_the_violation_for_its_reason(reason: Withdrawal) -> None:
     assert after(withdrawn(reason), is_open=True) == Resolves(Resolution(reason.value))
+
+
+def test_an_image_that_the_resource_has_no_more_was_fixed() -> None:
+    assert after(REMOVED, is_open=True) == Resolves(Resolution.FIXED)
 
 
 @pytest.mark.parametrize("before", Before)
