@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import migrations
 from cli.since import parse_time
-from pipeline.errors import ExitCode
+from pipeline.errors import ExitCode, UsageError, clip
 from pipeline.settings import Settings, load_settings
 from sink import schema
 from sink.database import connect, parse_url, shown
@@ -39,7 +39,10 @@ async def upgrade(*, db: str | None) -> ExitCode:
 async def prune(resolved_before: str, *, dry_run: bool, db: str | None) -> ExitCode:
     """Forget what has been over for so long; print how much of it."""
     settings = load_settings(db=db)
-    before = parse_time(resolved_before, datetime.now(UTC), "--resolved-before")
+    now = datetime.now(UTC)
+    before = parse_time(resolved_before, now, "--resolved-before")
+    if before > now:
+        raise UsageError(f"--resolved-before {clip(resolved_before)!r}: expected a time in the past")
     async with connect(parse_url(settings.db), writes=True, limits=settings.database_limits) as engine:
         await schema.prepare(engine, create=False)
         for heap in heaps(before):

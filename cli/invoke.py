@@ -5,6 +5,7 @@ import atexit
 import gc
 import logging
 import os
+import signal
 import sys
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from typing import Any, NoReturn
 
 import typer
 
-from pipeline.errors import ExitCode, TocsinError
+from pipeline.errors import ExitCode, TocsinError, clip
 
 _MESSAGE_PREFIX = "error: "
 
@@ -21,6 +22,8 @@ _MESSAGE_PREFIX = "error: "
 def finish(command: Coroutine[Any, Any, ExitCode]) -> NoReturn:
     """Run a command to its end and leave with its exit code."""
     gc.enable()
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     atexit.register(gc.freeze)  # else Python looks through everything once more: a quarter of a query's time
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a terminal that is not UTF-8 must not end a report
@@ -31,6 +34,11 @@ def finish(command: Coroutine[Any, Any, ExitCode]) -> NoReturn:
     except TocsinError as error:
         complain(str(error))
         code = error.exit_code
+    except UnicodeEncodeError as error:
+        if error.encoding != "utf-8":
+            raise
+        complain(f"{clip(error.object)!r} is not UTF-8: write names and options in UTF-8")
+        code = ExitCode.USAGE
     except BrokenPipeError:
         let_go_of_stdout()
         code = ExitCode.FAILED

@@ -4,6 +4,7 @@ Heavy imports are inside the commands: `tocsin --help` has to be instant.
 """
 
 import gc
+import signal
 from typing import Annotated
 
 import typer
@@ -209,6 +210,11 @@ app.command()(report.report)
 
 
 def tocsin() -> None:
-    """The program: one command. Nothing looks for garbage while it imports; `finish` allows that again."""
+    """The program: one command.
+
+    While it imports, nothing looks for garbage, and Ctrl-C just ends it: `finish` has both as they were.
+    """
     gc.disable()
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     app()

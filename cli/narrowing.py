@@ -49,7 +49,9 @@ class Said:
 
 
 def filter_of(said: Said, now: datetime) -> Filter:
-    """The filter. Raises UsageError for a time, or a resource, that is none."""
+    """The filter. Raises UsageError for a time, a resource or a name that is none."""
+    for flag in ("cluster", "policy", "namespace", "kind", "severity", "owner", "image"):
+        _expect_names(f"--{flag}", getattr(said, flag))
     found = Filter(
         state=said.state,
         clusters=terms(said.cluster),
@@ -64,9 +66,18 @@ def filter_of(said: Said, now: datetime) -> Filter:
         since=parse_time(said.since, now, "--since") if said.since is not None else None,
         until=parse_time(said.until, now, "--until") if said.until is not None else None,
     )
+    if found.since and found.since > now:
+        raise UsageError(f"--since {clip(said.since or '')!r}: expected a time in the past")
     if found.since and found.until and found.since >= found.until:
         raise UsageError("--since: expected a time before --until")
     return _of_resource(found, said.resource) if said.resource else found
+
+
+def _expect_names(flag: str, given: Iterable[str]) -> None:
+    """An empty name is a variable that is not set: it must not mean everything."""
+    for text in given:
+        if not terms([text]):
+            raise UsageError(f"{flag} {clip(text)!r}: expected a name, got an empty one")
 
 
 def _of_resource(found: Filter, resource: str) -> Filter:

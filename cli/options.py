@@ -105,9 +105,16 @@ Waivers = Annotated[
 ]
 Namespace = Annotated[
     str | None,
-    typer.Option("--namespace", "-n", help="Of manifests that name none; of a cluster, the one to look at."),
+    typer.Option(
+        "--namespace",
+        "-n",
+        metavar="NAME",
+        help="Of manifests that name none; of a cluster, the one to look at.",
+    ),
 ]
-Cluster = Annotated[str | None, typer.Option("--cluster", help="Name of the cluster in keys and events.")]
+Cluster = Annotated[
+    str | None, typer.Option("--cluster", metavar="NAME", help="Name of the cluster in keys and events.")
+]
 Manifests = Annotated[
     list[str] | None,
     typer.Option("--manifests", metavar="DIR", help="Folder of manifests to follow; may be repeated."),

@@ -42,7 +42,10 @@ async def show(name: str, clusters: Sequence[str], output: ShowFormat, *, db: st
         named = await list_policies(reader, clusters, name)
         found = _asking(named, await current_policies(reader, clusters))
     if not found:
-        raise UsageError(f"no policy {clip(name)!r} is loaded: `tocsin policies list` names those that are")
+        where = f" in cluster {clip(', '.join(clusters))}" if clusters else ""
+        raise UsageError(
+            f"no policy {clip(name)!r} is loaded{where}: `tocsin policies list` names those that are"
+        )
     if len(found) > 1:
         where = ", ".join(policy.cluster for policy in found)
         raise UsageError(f"policy {clip(name)!r} is in several clusters ({where}): choose with --cluster")

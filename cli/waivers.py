@@ -13,7 +13,7 @@ from cli.render.text import counted, printable
 from cli.render.waivers import Status, layout, status
 from cli.since import parse_age
 from cli.wire import now, policy_paths
-from pipeline.errors import ExitCode
+from pipeline.errors import ExitCode, UsageError, clip
 from pipeline.settings import Settings, load_settings
 from pipeline.waivers import unknown_policies
 from sink.queries.model import Waiver
@@ -59,7 +59,11 @@ async def list_(asked: Asked, *, exit_code: bool, db: str | None) -> ExitCode:
     with reader_may_leave():
         write_items(iter(found), asked.output, layout(moment), sys.stdout)
     if not found:
-        sys.stderr.write("No such waivers.\n" if known else "No waivers: --waivers PATH names some.\n")
+        sys.stderr.write(
+            "No such waivers.\n"
+            if known
+            else "No waivers: `tocsin run` and `tocsin scan` load those of --waivers PATH.\n"
+        )
     return ExitCode.VIOLATIONS if found and exit_code else ExitCode.OK
 
 
@@ -78,6 +82,8 @@ async def lint(paths: Sequence[str], policies: Sequence[str]) -> ExitCode:
                 failures.append(found)
             case EndOfFile(problem=problem):
                 unreadable += [problem] if problem else []
+    if not (waivers or failures or unreadable):
+        raise UsageError(f"{clip(', '.join(paths))}: no Waiver in it")
     choice = choose(waivers)
     used = [found.waiver for found in choice.used.values()]
     known = _names(policies, settings, unreadable) if policies else None

@@ -1,5 +1,6 @@
 """Opening the database: URLs as users write them, pragmas, and errors in one line."""
 
+import re
 import sqlite3
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -25,6 +26,7 @@ _DRIVERS = {
 _PLAIN_DRIVERS = {"sqlite+aiosqlite": "sqlite"}
 """Those that are for asyncio only."""
 
+_IN_MEMORY = {None, "", ":memory:"}
 _EXAMPLES = "sqlite:///tocsin.db or postgresql://user@host/tocsin"
 _BUSY_SECONDS = 5.0
 """Seconds to wait for another writer of a SQLite file, where nobody says how long."""
@@ -37,12 +39,21 @@ def parse_url(url: str) -> URL:
     """A database URL with the asyncio driver. Raises UsageError."""
     try:
         parsed = make_url(url)
-    except ArgumentError as error:
-        raise UsageError(f"database {clip(url)!r}: expected a URL such as {_EXAMPLES}") from error
+    except (ArgumentError, ValueError) as error:  # ValueError: of a port that is no number
+        raise UsageError(
+            f"database {clip(_no_password(url))!r}: expected a URL such as {_EXAMPLES}"
+        ) from error
     backend = parsed.get_backend_name()
     if backend not in _DRIVERS:
         raise UsageError(f"database {shown(parsed)}: expected {_EXAMPLES}, got {backend!r}")
+    if backend == "sqlite" and parsed.database in _IN_MEMORY:
+        raise UsageError(f"database {clip(url)!r} would be gone at the end: name a file, such as {_EXAMPLES}")
     return parsed.set(drivername=_DRIVERS[backend])
+
+
+def _no_password(url: str) -> str:
+    """A text that is no URL, without what may be a password in it."""
+    return re.sub(r"(?<=:)[^:@/]*(?=@)", "***", url)
 
 
 def shown(url: URL) -> str:
@@ -201,7 +212,7 @@ def _reason(cause: BaseException) -> str:
 
 
 def file_of(url: URL) -> Path | None:
-    """The file of a SQLite database; None for one in memory or on a server."""
-    if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
+    """The file of a SQLite database; None for one on a server."""
+    if url.get_backend_name() != "sqlite" or not url.database:
         return None
     return Path(url.database)

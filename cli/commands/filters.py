@@ -6,6 +6,9 @@ import typer
 
 from pipeline.events import Mode
 
+_MOST_ROWS = 10**9
+"""What databases take, and nobody reads."""
+
 
 def _several(flag: str, help_: str, *short: str, metavar: str = "NAME") -> typer.models.OptionInfo:
     option: typer.models.OptionInfo = typer.Option(flag, *short, metavar=metavar, help=help_)
@@ -51,7 +54,9 @@ Open = Annotated[bool, typer.Option("--open", help="Those that are still there (
 Resolved = Annotated[bool, typer.Option("--resolved", help="Those that are over.")]
 Waived = Annotated[bool, typer.Option("--waived", help="Those that are there and that a waiver covers.")]
 All = Annotated[bool, typer.Option("--all", help="Both.")]
-Limit = Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="At most so many rows.")]
+Limit = Annotated[
+    int | None, typer.Option("--limit", min=1, max=_MOST_ROWS, metavar="N", help="At most so many rows.")
+]
 Continue = Annotated[
     str, typer.Option("--continue", metavar="TOKEN", help="Go on where a list with --limit ended.")
 ]

@@ -52,7 +52,7 @@ def list_(
 def catalog(
     *,
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="A set, to list it; or a policy, to print it.")
+        str | None, typer.Argument(metavar="NAME", help="A set, to list it; or a policy, to print it.")
     ] = None,
     output: Annotated[
         ListFormat, typer.Option("--output", "-o", help="Format of the list.")
@@ -100,7 +100,7 @@ def diff(
     *,
     paths: Annotated[
         list[str],
-        typer.Argument(metavar="NEW...", help="Policies: files, folders, catalog:SET, or - for stdin."),
+        typer.Argument(metavar="NEW", help="Policies: files, folders, catalog:SET, or - for stdin."),
     ],
     cluster: Clusters = None,
     namespace: Annotated[
@@ -152,7 +152,7 @@ def readiness(
     *,
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[POLICY]...", help="Names or globs. [every policy in mode warn]"),
+        typer.Argument(metavar="POLICY", help="Names or globs. [every policy in mode warn]"),
     ] = None,
     cluster: Clusters = None,
     since: Annotated[
@@ -194,7 +194,7 @@ def run_tests(
     paths: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[PATH]...", help="Policies, their tests, or folders of them. [the current folder]"
+            metavar="PATH", help="Policies, their tests, or folders of them. [the current folder]"
         ),
     ] = None,
     keyword: Annotated[

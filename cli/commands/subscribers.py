@@ -13,7 +13,7 @@ app = typer.Typer(
 )
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A subscriber of the file.")]
-AnyName = Annotated[str | None, typer.Argument(metavar="[NAME]", help="Of this subscriber only.")]
+AnyName = Annotated[str | None, typer.Argument(metavar="NAME", help="Of this subscriber only.")]
 Ids = Annotated[list[str] | None, typer.Option("--id", metavar="ID", help="Of this event; may be repeated.")]
 
 

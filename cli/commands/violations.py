@@ -114,7 +114,7 @@ def show(
 def history(
     *,
     resource: Annotated[
-        str, typer.Argument(metavar="[RESOURCE]", help="NAME, KIND/NAME or NAMESPACE/KIND/NAME; globs, too.")
+        str, typer.Argument(metavar="RESOURCE", help="NAME, KIND/NAME or NAMESPACE/KIND/NAME; globs, too.")
     ] = "",
     cluster: filters.Cluster = None,
     policy: filters.Policy = None,

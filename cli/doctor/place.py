@@ -35,7 +35,7 @@ async def check_database(settings: Settings) -> Check:
             try:
                 await schema.prepare(engine, create=False)
             except StoreError as error:
-                return failed(name, str(error), "run `tocsin db upgrade`, or use the release that made it")
+                return failed(name, str(error), f"do what it says, or {_ANOTHER_DATABASE}")
     except TocsinError as error:
         return failed(name, str(error), f"start it and let this user in, or {_ANOTHER_DATABASE}")
     newer = f", newer than this tocsin's {migrations.HEAD}, which may use it" if found.is_newer else ""

@@ -4,12 +4,14 @@ JSON and YAML of lists: `json_text.stream` and `yaml_text.write_items`.
 """
 
 import csv
+import re
 from collections.abc import Iterable, Sequence
 from typing import TextIO
 
 from cli.render.columns import Column, Row
 from cli.render.text import printable
 
+_NUMBER = re.compile(r"[+-]\d+(?:\.\d+)?", re.ASCII)
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -17,12 +19,16 @@ def write_csv(columns: Sequence[Column], rows: Iterable[Row], out: TextIO) -> No
     """Write all columns, wide ones too, as CSV (RFC 4180) under lower-case headers.
 
     A cell that a spreadsheet would take for a formula gets an apostrophe before
-    it (OWASP, CSV injection): names and messages come from anyone.
+    it (OWASP, CSV injection): names and messages come from anyone. A number is none.
     """
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow([column.header.lower().replace(" ", "_") for column in columns])
     for row in rows:
-        writer.writerow([f"'{cell}" if cell.startswith(_FORMULA_STARTS) else cell for cell in row])
+        writer.writerow([f"'{cell}" if _is_formula(cell) else cell for cell in row])
+
+
+def _is_formula(cell: str) -> bool:
+    return cell.startswith(_FORMULA_STARTS) and not _NUMBER.fullmatch(cell)
 
 
 def write_names(names: Iterable[str], out: TextIO) -> None:

@@ -1,4 +1,4 @@
-"""A document of `kind: Waiver` to what it says, or the one thing to mend first. Pure.
+"""A document of `kind: Waiver` to what it says, or what to mend. Pure.
 
 Stricter than Kubernetes: a field that no waiver has is an error. A misspelt `namespace:` that
 was passed over would waive more than its author meant.
@@ -8,7 +8,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -27,6 +27,17 @@ _PATH = re.compile(r"(?P<said>.*?)(?: - at `\$\.?(?P<path>.*)`)?", re.DOTALL)
 _FIELD = re.compile(r"(?P<what>Object missing required field|Object contains unknown field) `(?P<field>.*)`")
 _ENUM = re.compile(r"Invalid enum value (.*)", re.DOTALL)
 _NAME_LIMIT = 80
+_TYPE = re.compile(r"`(\w+)`")
+_TYPES = {
+    "str": "a text",
+    "int": "a number",
+    "float": "a number",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "fields",
+    "null": "nothing",
+}
+"""Types as msgspec names them, in words."""
 
 
 class InvalidWaiverError(DocumentError):
@@ -105,16 +116,12 @@ def parse(body: Mapping[str, Any], cluster: str, file: str, limits: Limits) -> W
         document = msgspec.convert(dict(body), _Document)
     except msgspec.ValidationError as error:
         raise InvalidWaiverError(_said(str(error))) from None
-    for path, reason in _problems(document):
-        raise InvalidWaiverError(f"{path}: {reason}")
     spec = document.spec
     said = msgspec.to_builtins(spec)
     expires = _expires(spec.expires)
-    if limits.longest is not None and expires > limits.now + limits.longest:
-        raise InvalidWaiverError(
-            f"spec.expires: expected at most {limits.longest.days} days from now (TOCSIN_WAIVER_MAX_DAYS), "
-            f"got {spec.expires}"
-        )
+    problems = [*_problems(document), *_end_problems(spec.expires, expires, limits)]
+    if problems or expires is None:
+        raise InvalidWaiverError("; ".join(f"{path}: {reason}" for path, reason in problems))
     return WaiverApplied(
         cluster=cluster,
         name=document.metadata.name,
@@ -188,20 +195,29 @@ def _key_problem(path: str, key: str) -> Iterator[tuple[str, str]]:
         yield path, f"expected a label key such as app or example.com/app, got {clip(key, _NAME_LIMIT)!r}"
 
 
-def _expires(text: str) -> datetime:
-    """A point in time; a date alone is the end of that day, UTC."""
+def _expires(text: str) -> datetime | None:
+    """A point in time; a date alone is the end of that day, UTC. None for what is neither."""
     try:
         if _DATE.fullmatch(text):
-            return datetime.fromisoformat(text).replace(tzinfo=UTC) + timedelta(days=1)
+            day = datetime.fromisoformat(text).replace(tzinfo=UTC)
+            return day + timedelta(days=1) if day.date() != date.max else datetime.max.replace(tzinfo=UTC)
         moment = datetime.fromisoformat(text)
         if moment.tzinfo is not None and "T" in text.upper():
             return moment.astimezone(UTC)
     except (ValueError, OverflowError):
         pass
-    raise InvalidWaiverError(
-        f"spec.expires: expected a date such as 2027-03-31, or a time such as 2027-03-31T12:00:00Z, "
-        f"got {clip(text, _NAME_LIMIT)!r}"
-    )
+    return None
+
+
+def _end_problems(text: str, expires: datetime | None, limits: Limits) -> Iterator[tuple[str, str]]:
+    if expires is None:
+        expected = "a date such as 2027-03-31, or a time with its zone such as 2027-03-31T12:00:00Z"
+        yield "spec.expires", f"expected {expected}, got {clip(text, _NAME_LIMIT)!r}"
+    elif limits.longest is not None and expires - limits.now > limits.longest:
+        yield (
+            "spec.expires",
+            f"expected at most {limits.longest.days} days from now (TOCSIN_WAIVER_MAX_DAYS), got {text}",
+        )
 
 
 def _said(message: str) -> str:
@@ -216,4 +232,5 @@ def _said(message: str) -> str:
     if given:
         expected = _Operator if path.endswith("operator") else WorkloadKind
         return f"{path}: expected one of {', '.join(expected)}, got {clip(given[1], _NAME_LIMIT)}"
+    said = _TYPE.sub(lambda type_: _TYPES.get(type_[1], type_[1]), said)
     return f"{path}: {clip(said[:1].lower() + said[1:])}" if path else clip(said)
