@@ -42,6 +42,10 @@ class StoreBusyError(StoreError):
     """Another process holds the database; it may be free in a moment."""
 
 
+class StoreRefusedError(StoreError):
+    """The database does not take what a row says; it takes others."""
+
+
 class PolicyError(TocsinError):
     """A policy is not valid: its author has to change it. Costs that policy only."""
 

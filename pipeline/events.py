@@ -6,6 +6,7 @@ generated from these classes (`pipeline.schemas`) and committed under
 `docs/reference/schemas/`: a change of the data needs a new type version.
 """
 
+import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
@@ -338,9 +339,21 @@ def policy_name(key: str) -> str:
     return key.partition("/")[2]
 
 
+LONGEST_IMAGE_IN_KEY = 512
+"""Bytes; a name, a tag and a digest as registries have them are shorter."""
+
+
 def verdict_key(cluster: str, uid: str, policy: str, image: str = "") -> str:
-    """Key of a verdict on the log; with the image where the verdict is of one image."""
-    return f"{cluster}/{uid}/{policy}/{image}" if image else f"{cluster}/{uid}/{policy}"
+    """Key of a verdict on the log; with the image where the verdict is of one image.
+
+    Of an image of more than `LONGEST_IMAGE_IN_KEY` bytes, with its SHA-256: keys are in databases' indexes.
+    """
+    if not image:
+        return f"{cluster}/{uid}/{policy}"
+    written = image.encode(errors="surrogatepass")
+    if len(written) > LONGEST_IMAGE_IN_KEY:
+        image = f"sha256:{hashlib.sha256(written).hexdigest()}"
+    return f"{cluster}/{uid}/{policy}/{image}"
 
 
 def subject_of(ref: ResourceRef) -> str:

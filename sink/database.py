@@ -12,8 +12,9 @@ from sqlalchemy import create_engine, event
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
-from pipeline.errors import StoreBusyError, StoreError, UsageError, clip
+from pipeline.errors import StoreBusyError, StoreError, StoreRefusedError, UsageError, clip
 from pipeline.settings import DatabaseLimits
+from sink.reasons import cause_of, is_busy, is_of_rows, reason
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
@@ -30,6 +31,9 @@ _IN_MEMORY = {None, "", ":memory:"}
 _EXAMPLES = "sqlite:///tocsin.db or postgresql://user@host/tocsin"
 _BUSY_SECONDS = 5.0
 """Seconds to wait for another writer of a SQLite file, where nobody says how long."""
+
+_CONNECT_SECONDS = 10
+"""For a server to answer, where the URL does not say how long (`?connect_timeout=`)."""
 
 _CANCEL_SECONDS = 2.0
 """For a server to hear that a query is not wanted any more."""
@@ -135,12 +139,14 @@ def _try_file(url: URL, *, writes: bool) -> None:
 def _connect_arguments(url: URL, limits: DatabaseLimits | None) -> dict[str, Any]:
     if url.get_backend_name() == "sqlite":
         return {"timeout": limits.lock_timeout if limits else _BUSY_SECONDS}
+    found: dict[str, Any] = {} if "connect_timeout" in url.query else {"connect_timeout": _CONNECT_SECONDS}
     if limits is None:
-        return {}
+        return found
     given = url.query.get("options", "")
     said = [given] if isinstance(given, str) else list(given)  # what the URL says is said last, and wins
     ours = (("lock_timeout", limits.lock_timeout), ("statement_timeout", limits.statement_timeout))
-    return {"options": " ".join([*(f"-c {name}={seconds * 1000:.0f}ms" for name, seconds in ours), *said])}
+    options = [*(f"-c {name}={seconds * 1000:.0f}ms" for name, seconds in ours), *said]
+    return {**found, "options": " ".join(options)}
 
 
 def _leave_transactions(connection: Any, _: object) -> None:
@@ -170,45 +176,10 @@ def translated(url: URL) -> Iterator[None]:
     """SQLAlchemy's and the driver's errors as StoreError."""
     try:
         yield
-    except (SQLAlchemyError, sqlite3.Error, OSError) as error:
-        cause = getattr(error, "orig", None) or error
-        kind = StoreBusyError if _is_busy(cause) else StoreError
-        raise kind(f"database {shown(url)}: {_reason(cause)}") from error
-
-
-_BUSY_STATES = {
-    "40001": "written by another session at the same time",  # serialization_failure
-    "40P01": "two sessions waited for each other",  # deadlock_detected
-    "55P03": "locked by another session; is a migration or a backup going on?",  # lock_not_available
-}
-"""PostgreSQL's codes of what may be over in a moment, whatever language the server speaks."""
-
-
-def _is_busy(cause: BaseException) -> bool:
-    return getattr(cause, "sqlstate", None) in _BUSY_STATES or "locked" in str(cause)
-
-
-def _reason(cause: BaseException) -> str:
-    if told := _BUSY_STATES.get(getattr(cause, "sqlstate", None) or ""):
-        return told
-    said = str(cause)
-    for sign, reason in (
-        ("locked", "locked by another process; is another tocsin writing to it?"),
-        (
-            "statement timeout",
-            "took too long: ask for less, or raise TOCSIN_DB_STATEMENT_TIMEOUT",
-        ),
-        ("readonly", "not writable"),
-        ("unable to open", "cannot be opened; does the folder exist, and may you write there?"),
-        ("not a database", "the file is not a SQLite database"),
-        ("malformed", "the file is damaged"),
-        ("full", "the disk is full"),
-    ):
-        if sign in said:
-            return reason
-    if isinstance(cause, OSError) and cause.strerror:
-        return f"{cause.strerror}: {cause.filename}" if cause.filename else cause.strerror
-    return clip(said.splitlines()[0] if said else type(cause).__name__)
+    except (SQLAlchemyError, sqlite3.Error, OSError, UnicodeError, OverflowError) as error:
+        cause = cause_of(error)
+        kind = StoreBusyError if is_busy(cause) else StoreRefusedError if is_of_rows(cause) else StoreError
+        raise kind(f"database {shown(url)}: {reason(cause)}") from error
 
 
 def file_of(url: URL) -> Path | None:

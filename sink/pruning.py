@@ -40,6 +40,7 @@ def heaps(before: datetime) -> Sequence[Heap]:
         violations.c.policy_digest == policy_versions.c.digest,
     )
     gone = resources.c.deleted_at
+    judges = exists().where(verdicts.c.policy == policies.c.name, verdicts.c.cluster == policies.c.cluster)
     return (
         Heap(
             "resolved violations",
@@ -63,7 +64,7 @@ def heaps(before: datetime) -> Sequence[Heap]:
         Heap(
             "deleted policies",
             policies,
-            (policies.c.deleted_at.is_not(None), policies.c.deleted_at < before),
+            (policies.c.deleted_at.is_not(None), policies.c.deleted_at < before, ~judges),
         ),
         Heap(
             "deleted waivers",

@@ -102,7 +102,10 @@ def _version(key: str, event: Event, cluster: str, name: str, digest: str) -> Ro
 
 
 def checked_policy_row(key: str, event: Event, checked: PolicyChecked) -> Row:
-    """What the evaluator made of it. Nothing about its being there: that is the watcher's to say."""
+    """What the evaluator made of it. A new row is of one that is still to come, or forgotten.
+
+    `deleted_at` is for such a row only: that a policy is there is the watcher's to say.
+    """
     return {
         "key": key,
         "cluster": checked.cluster,
@@ -119,6 +122,7 @@ def checked_policy_row(key: str, event: Event, checked: PolicyChecked) -> Row:
         "reads": list(checked.reads),
         "memo": checked.memo,
         "applied_at": event.time,
+        "deleted_at": event.time,
     }
 
 

@@ -1,17 +1,18 @@
 """The writing side: deliveries of the log into the tables, each in one transaction with its offsets."""
 
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Self, TypeVar
 
 import msgspec
-from sqlalchemy import ColumnElement, Table, and_, delete, exists, func, or_, select, update
-from sqlalchemy.dialects import postgresql
+from sqlalchemy import ColumnElement, Table, and_, delete, exists, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from pipeline.bus import Delivery, Record
+from pipeline.errors import StoreRefusedError
 from pipeline.events import (
     Event,
     Outcome,
@@ -24,7 +25,7 @@ from pipeline.events import (
 )
 from pipeline.settings import DatabaseLimits
 from pipeline.waivers import WaiverApplied
-from sink import outbox, rows
+from sink import outbox, places, refused, rows
 from sink.database import connect, parse_url, translated
 from sink.fold import fold
 from sink.schema import prepare
@@ -45,12 +46,8 @@ from sink.upsert import upsert
 K = TypeVar("K")
 _verdict = msgspec.json.Decoder(Verdict)
 _waiver = msgspec.json.Decoder(WaiverApplied)
-Positions = Mapping[tuple[Topic, int], int]
 _IS_WAIVED = and_(violations.c.resolution == Resolution.WAIVED.value, violations.c.waiver_ended_at.is_(None))
 _SPAN = [column for column in violations.c if column.computed is None]
-_POLICIES_LOCK = 0x746F6373_696E0001
-_EMBEDDED_LOCK = 0x746F6373_696E0002
-"""Keys of PostgreSQL's advisory locks: of writers of policies, of embedded sinks. Migrations have another."""
 _TOMBSTONED = ((Topic.RESOURCES, resources), (Topic.POLICIES, policies), (Topic.POLICIES, waivers))
 """Their keys differ: a tombstone finds its row in one of them."""
 
@@ -87,28 +84,40 @@ class Store:
         """Write a delivery. What was written before, as the offsets say, is left alone.
 
         A log without an id leaves no offsets: a scan beside a sink must not take the place of its.
+        What the database does not take of it is left out, and told (`sink.refused`).
         """
+        try:
+            await self._apply(delivery, log_id, _whole)
+        except StoreRefusedError:
+            await self._apply(delivery, log_id, refused.write_what_goes)
+        if self.wake is not None:
+            self.wake()
+
+    async def _apply(self, delivery: Delivery, log_id: str, way: "_Way") -> None:
         async with self._transaction() as connection:
-            await _take_turns(connection, delivery.positions, log_id)
-            written = await _written(connection, log_id) if log_id else {}
+            await places.take_turns(connection, delivery.positions, log_id)
+            written = await places.written(connection, log_id) if log_id else {}
             records = [
                 record
                 for record in delivery.records
                 if record.offset >= written.get((record.topic, record.partition), -1)
             ]
-            await _lock_policies(connection, records)
-            await _write_resources(connection, records)
-            await _write_policies(connection, records)
-            await _write_waivers(connection, records)
-            await _write_verdicts(connection, records, self.clock())
-            await _write_source_errors(connection, records)
-            await self._write_tombstones(connection, records)
-            if self.wake is not None:
-                await outbox.write(connection, records, self.clock())
+            await places.lock_policies(connection, records)
+            await refused.take_back(connection, records)
+            left_out = await way(connection, records, partial(self._write, connection))
+            await refused.tell(connection, left_out, self.clock())
             if log_id:
-                await upsert(connection, offsets, _offset_rows(delivery.positions, written, log_id))
+                await upsert(connection, offsets, places.offset_rows(delivery.positions, written, log_id))
+
+    async def _write(self, connection: AsyncConnection, records: Sequence[Record]) -> None:
+        await _write_resources(connection, records)
+        await _write_policies(connection, records)
+        await _write_waivers(connection, records)
+        await _write_verdicts(connection, records, self.clock())
+        await _write_source_errors(connection, records)
+        await self._write_tombstones(connection, records)
         if self.wake is not None:
-            self.wake()
+            await outbox.write(connection, records, self.clock())
 
     async def _write_tombstones(self, connection: AsyncConnection, records: Sequence[Record]) -> None:
         """Last, and only for keys that no later record brings back."""
@@ -123,10 +132,10 @@ class Store:
         if mended:
             await connection.execute(delete(source_errors).where(source_errors.c.key.in_(mended)))
 
-    async def positions(self, log_id: str) -> Positions:
+    async def positions(self, log_id: str) -> places.Positions:
         """Where to go on in each partition of a log."""
         async with self._transaction() as connection:
-            written = await _written(connection, log_id)
+            written = await places.written(connection, log_id)
         return {place: position for place, position in written.items() if position >= 0}
 
     async def last_verdicts(self, cluster: str) -> list[tuple[str, str, Verdict]]:
@@ -175,8 +184,9 @@ class Store:
             return {key: _waiver.decode(data) for key, data in await connection.execute(query)}
 
     async def known_source_errors(self, cluster: str) -> dict[str, str]:
-        """Key -> file of what could not be read."""
-        query = select(source_errors.c.key, source_errors.c.file).where(source_errors.c.cluster == cluster)
+        """Key -> file of what could not be read. What could not be written is the sink's own to take back."""
+        query = select(source_errors.c.key, source_errors.c.file)
+        query = query.where(source_errors.c.cluster == cluster, ~refused.IS_REFUSED)
         async with self._transaction() as connection:
             return {row.key: row.file for row in await connection.execute(query)}
 
@@ -187,60 +197,16 @@ class Store:
                 yield connection
 
 
-async def _written(connection: AsyncConnection, log_id: str) -> Positions:
-    """Up to where each partition of this log was written before."""
-    query = select(offsets).where(offsets.c.log_id == log_id)
-    return {(Topic(row.topic), row.partition): row.next_offset for row in await connection.execute(query)}
+_Way = Callable[[AsyncConnection, Sequence[Record], refused.Write], Awaitable[Sequence[refused.Refused]]]
+"""How records are written; returns those that the database did not take."""
 
 
-async def _take_turns(connection: AsyncConnection, positions: Positions, log_id: str) -> None:
-    """On a server: two sinks that both believe to have a partition write one after the other.
-
-    So do scans and runs, whose logs have no id. SQLite's transactions do that by themselves.
-    """
-    if connection.dialect.name != "postgresql" or not positions:
-        return
-    if not log_id:
-        await connection.execute(select(func.pg_advisory_xact_lock(_EMBEDDED_LOCK)))
-        return
-    places = [
-        {"topic": topic.value, "partition": partition, "log_id": log_id, "next_offset": -1}
-        for topic, partition in sorted(positions)
-    ]
-    await connection.execute(postgresql.insert(offsets).values(places).on_conflict_do_nothing())
-    mine = or_(
-        *(
-            and_(offsets.c.topic == place["topic"], offsets.c.partition == place["partition"])
-            for place in places
-        )
-    )
-    query = select(offsets.c.topic).where(mine).order_by(offsets.c.topic, offsets.c.partition)
-    await connection.execute(query.with_for_update())
-
-
-async def _lock_policies(connection: AsyncConnection, records: Iterable[Record]) -> None:
-    """On a server: two sinks that write policies do so one after the other.
-
-    Every other row is written by whoever has its partition; a policy's is written from two
-    topics, and in an order of their own they would wait for each other in a circle.
-    """
-    if connection.dialect.name == "postgresql" and any(map(_is_of_policy, records)):
-        await connection.execute(select(func.pg_advisory_xact_lock(_POLICIES_LOCK)))
-
-
-def _is_of_policy(record: Record) -> bool:
-    return record.topic is Topic.POLICIES or (
-        record.event is not None and isinstance(record.event.data, PolicyChecked)
-    )
-
-
-def _offset_rows(positions: Positions, written: Positions, log_id: str) -> list[rows.Row]:
-    """Rows to write; a delivery that comes again does not turn an offset back."""
-    return [
-        {"topic": topic.value, "partition": partition, "log_id": log_id, "next_offset": position}
-        for (topic, partition), position in positions.items()
-        if position > written.get((topic, partition), -1)
-    ]
+async def _whole(
+    _: AsyncConnection, records: Sequence[Record], write: refused.Write
+) -> Sequence[refused.Refused]:
+    """All of them, or none."""
+    await write(records)
+    return ()
 
 
 async def _write_resources(connection: AsyncConnection, records: Iterable[Record]) -> None:
@@ -271,7 +237,7 @@ async def _write_policies(connection: AsyncConnection, records: Iterable[Record]
             case _:
                 pass
     await upsert(connection, policies, list(applied.values()))
-    await upsert(connection, policies, list(checked.values()), once=("applied_at",))
+    await upsert(connection, policies, list(checked.values()), once=("applied_at", "deleted_at"))
     await upsert(connection, policy_versions, list(texts.values()), once=("first_applied_at",))
     seldom = ("first_applied_at", "last_applied_at")
     await upsert(connection, policy_versions, list(findings.values()), once=seldom)

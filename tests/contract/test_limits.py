@@ -4,6 +4,8 @@ Not covered: a SQLite file that is locked (`test_store`).
 """
 
 import asyncio
+import socket
+import time
 
 import pytest
 from sqlalchemy import select, text, update
@@ -14,7 +16,7 @@ import migrations
 from pipeline.errors import StoreBusyError, StoreError
 from pipeline.settings import DatabaseLimits
 from sink import schema
-from sink.database import connect, parse_url, translated
+from sink.database import connect, connect_reader, parse_url, translated
 from sink.store import Store
 from sink.tables import policies
 from tests.contract.test_store import applied, checked, delivery, resource
@@ -53,6 +55,18 @@ async def test_a_statement_that_takes_too_long_is_ended_and_the_url_has_the_last
         with pytest.raises(StoreError, match="took too long"), translated(url):
             async with engine.connect() as connection:
                 await connection.execute(text("SELECT pg_sleep(30)"))
+
+
+async def test_a_host_that_does_not_answer_is_given_up_and_the_url_says_when() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections, and says nothing
+        url = parse_url(f"postgresql://tocsin@127.0.0.1:{silent.getsockname()[1]}/tocsin?connect_timeout=2")
+        began = time.monotonic()
+        with pytest.raises(StoreError, match="no answer in time"):
+            async with connect(url, writes=False) as engine:
+                await schema.current(engine)
+        with pytest.raises(StoreError, match="no answer in time"), connect_reader(url) as reader:
+            schema.require(reader)
+    assert 3 < time.monotonic() - began < 9
 
 
 async def test_upgrades_at_the_same_time_wait_for_each_other(database: str) -> None:

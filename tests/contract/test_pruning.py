@@ -104,10 +104,33 @@ async def test_the_version_of_a_policy_stays_while_it_is_loaded_or_a_violation_s
     )
     assert await pruned(engine, START + timedelta(days=1)) == {"old versions of policies": 1}
     await tell(engine, gone(applied("no-root", "p2", 2)), now=START + MINUTE)
-    assert await pruned(engine, START + timedelta(days=1)) == {
-        "deleted policies": 1, "old versions of policies": 1,
-    }  # fmt: skip
-    assert await left(engine) == {"verdicts": 1, "violations": 1, "policy_versions": 1}
+    assert await pruned(engine, START + timedelta(days=1)) == {"old versions of policies": 1}
+    assert await left(engine) == {"policies": 1, "verdicts": 1, "violations": 1, "policy_versions": 1}
+
+
+async def test_a_deleted_policy_stays_as_long_as_it_has_verdicts(engine: AsyncEngine) -> None:
+    await tell(engine, applied("no-root", "p1", 0), *history("web", [FAIL]))
+    # and ended before it took the verdicts back
+    await tell(engine, gone(applied("no-root", "p1", 0)), now=START + MINUTE)
+    later = START + timedelta(days=1)
+    assert "deleted policies" not in await pruned(engine, later)
+    assert await Store(engine).known_policies("prod") == {"prod/no-root": ""}
+    taken_back = history("web", [FAIL, withdrawn(Withdrawal.POLICY_DELETED)])[1:]
+    await tell(engine, *taken_back, now=START + 2 * MINUTE)
+    found = await pruned(engine, later)
+    assert (found["deleted policies"], found["resolved violations"]) == (1, 1)
+    assert await left(engine) == {}
+
+
+async def test_what_is_told_late_of_a_policy_that_was_forgotten_does_not_bring_it_back(
+    engine: AsyncEngine,
+) -> None:
+    await tell(engine, checked("no-root", "p1", 0))
+    assert await Store(engine).known_policies("prod") == {}
+    await tell(engine, applied("no-root", "p1", 1), now=START + MINUTE)
+    assert await Store(engine).known_policies("prod") == {"prod/no-root": ""}
+    await tell(engine, checked("no-root", "p1", 2), now=START + 2 * MINUTE)
+    assert await Store(engine).known_policies("prod") == {"prod/no-root": ""}
 
 
 @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -169,10 +169,10 @@ async def test_any_restart_of_any_log_leaves_the_rows_of_an_undisturbed_one(
 ) -> None:
     async with opened(database) as store:
         one, other = f"log {next(_numbers)}", f"log {next(_numbers)}"
-        await _clear(store)
+        await clear(store)
         await store.apply(delivery(log), one)
         undisturbed = await rows(store)
-        await _clear(store)
+        await clear(store)
         done = 0
         while done < len(log):
             start = data.draw(st.integers(0, done), "begins again at")
@@ -182,7 +182,7 @@ async def test_any_restart_of_any_log_leaves_the_rows_of_an_undisturbed_one(
         assert await rows(store) == undisturbed
 
 
-async def _clear(store: Store) -> None:
+async def clear(store: Store) -> None:
     async with store.engine.begin() as connection:
         for table in metadata.tables.values():
             await connection.execute(table.delete())
