@@ -38,9 +38,11 @@ def parse_time(text: str, now: datetime, flag: str) -> datetime:
         return midnight - timedelta(days=_DAYS[text.lower()])
     try:
         moment = datetime.fromisoformat(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except OverflowError as error:
+        raise UsageError(f"{flag} {clip(text)!r}: in UTC that is before the year 1 or after 9999") from error
     except ValueError as error:
         raise UsageError(
             f"{flag} {clip(text)!r}: expected an age such as 30m, 1d12h or 7d, today, yesterday, "
             "or a date such as 2026-03-01 or 2026-03-01T08:00Z"
         ) from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -151,10 +151,10 @@ class _Teller:
             now = datetime.now(UTC)
             wide = self._output is ListFormat.WIDE
             self._table = Live(CHANGES, [change(each, now) for each in found], sys.stdout, wide=wide)
-            changes.know(each.id for each in found)
+            changes.know(found)
         else:
             for each in found:
-                changes.know([each.id])
+                changes.know([each])
                 self._write(each)
         sys.stdout.flush()
 

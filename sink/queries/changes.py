@@ -1,5 +1,7 @@
 """What was written since: violations that opened or ended, for whoever follows.
 
+Of those that are over only ends are told, of waived ones only that a waiver covers them now.
+
 Found by the time the sink wrote them. A transaction is seen when it is committed, which may be
 after a later one, and clocks of several sinks differ: so each look goes back by an overlap,
 and what was told before is known.
@@ -52,9 +54,13 @@ class Changes:
         lately = _C.written_at >= _since(latest)
         return latest, page(connection, self._narrow(_C.resolved_at.is_(None) | lately))
 
-    def know(self, ids: Iterable[str]) -> None:
-        """These open ones were told elsewhere."""
-        self._open.update(ids)
+    def know(self, found: Iterable[Violation]) -> None:
+        """These were told elsewhere."""
+        for each in found:
+            if each.resolved_at is None:
+                self._open.add(each.id)
+            else:
+                self._ended.setdefault(each.id, max(self._latest, datetime.now(UTC)))
 
     async def next(self) -> list[Violation]:
         """What opened or ended since the last look, in the order of writing; once each."""
@@ -75,8 +81,9 @@ class Changes:
 
     def _narrow(self, which: ColumnElement[bool]) -> Select[Any]:
         query = select(_C.id, _C.resolved_at, _C.written_at)
-        whole = replace(self.wanted, state=State.ALL)
-        return query.where(which, *conditions(whole)).order_by(_C.written_at, _C.id)
+        open_too = self.wanted.state in (State.OPEN, State.ALL)  # whoever asks what is open hears how it ends
+        wanted = replace(self.wanted, state=State.ALL) if open_too else self.wanted
+        return query.where(which, *conditions(wanted)).order_by(_C.written_at, _C.id)
 
     def _is_new(self, row: RowMapping) -> bool:
         id_ = row["id"]

@@ -5,17 +5,31 @@ read by its id afterwards, for what the policy said.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TypeVar
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, TypeVar, assert_never
 
-from sqlalchemy import Integer, Subquery, cast, distinct, func, literal, select
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Subquery,
+    cast,
+    distinct,
+    func,
+    literal,
+    or_,
+    select,
+    union_all,
+)
 from sqlalchemy.engine import Connection, RowMapping
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from sink.queries import orders
 from sink.queries.filters import Filter, conditions
 from sink.queries.model import Group, Owner
 from sink.queries.reader import Reader
 from sink.queries.reading import page
-from sink.queries.words import By, Sort
+from sink.queries.words import By, Sort, State
 from sink.tables import policies, violations
 
 T = TypeVar("T")
@@ -44,26 +58,83 @@ async def list_groups(
 ) -> tuple[T, str]:
     """Hand the groups to `into`, at most `limit`; returns its answer and the token to go on with.
 
-    The groups are in memory: there are as many as there are workloads, not as resources.
+    The groups are in memory: there are as many as there are workloads, not as resources. Pages of an
+    order in which groups move when violations come and go are of the list as the first page found it.
     """
-    groups = _by_workload(wanted) if by is By.WORKLOAD else _of_workloads(wanted, _HEADINGS[by])
-    columns = [groups.c[name] for name in _order(_HEADINGS[by], sort)]
+    heading = _HEADINGS[by]
+    order = _order(heading, sort)
     downwards = sort in (Sort.NEWEST, Sort.COUNT)
     about = (by.value, sort.value, wanted.state.value)
-    query = select(groups).order_by(*orders.order(columns, downwards=downwards))
+    moves = sort in _AMOUNTS
+    key: orders.Key | None = None
     if start:
-        query = query.where(orders.after(columns, orders.key_of(start, about, columns), downwards=downwards))
-    found: Sequence[RowMapping] = ()
+        types = [*(_TYPES[name] for name in order), *(_MOMENTS if moves else ())]
+        key = orders.key_of(start, about, types)
+    rest = ""
 
     def run(connection: Connection) -> T:
-        nonlocal found
+        nonlocal rest
+        moments = _moments(connection, key) if moves and (key or limit is not None) else None
+        groups = _by_workload(wanted, moments)
+        if by is not By.WORKLOAD:
+            groups = _of_workloads(groups, heading)
+        columns = [groups.c[name] for name in order]
+        query = select(groups).order_by(*orders.order(columns, downwards=downwards))
+        if key is not None:
+            query = query.where(orders.after(columns, key[: len(order)], downwards=downwards))
         found = page(connection, query if limit is None else query.limit(limit + 1))
+        if limit is not None and len(found) > limit:
+            last = tuple(found[limit - 1][name] for name in order)
+            rest = orders.token(about, (*last, *(moments or ())))
         return into(_groups(connection, by, found[:limit]))
 
-    answer = await reader.run(run)
-    if limit is None or len(found) <= limit:
-        return answer, ""
-    return answer, orders.token(about, tuple(found[limit - 1][column.name] for column in columns))
+    return await reader.run(run), rest
+
+
+_TYPES: Mapping[str, ColumnElement[Any]] = {
+    **{name: _C[name] for name in _WORKLOAD},
+    "newest": _C.opened_at,
+    "oldest": _C.opened_at,
+    "violations": literal(0),
+}
+"""What is like the columns of an order."""
+
+_MOMENTS = (_C.opened_at, _C.written_at)
+_EVER = datetime(1970, 1, 1, tzinfo=UTC)
+_Moments = tuple[datetime, datetime]
+"""Of what the first page knew: when the latest violation opened, and when the latest change was written."""
+
+
+def _moments(connection: Connection, key: orders.Key | None) -> _Moments | None:
+    """Of the first page: then its list is the same on every other. None: there is nothing."""
+    if key is not None:
+        return key[-2], key[-1]
+    latest = (select(func.max(each, type_=each.type).label("latest")) for each in _MOMENTS)
+    opened, written = (page(connection, query)[0]["latest"] for query in latest)
+    return None if opened is None else (opened, written or _EVER)
+
+
+def _there(wanted: Filter, moments: _Moments | None) -> Iterator[Sequence[ColumnElement[bool]]]:
+    """Conditions of what is asked for, as it was at these moments; of what is there in one of these ways."""
+    if moments is None:
+        yield [*conditions(wanted)]
+        return
+    opened, written = moments
+    # few, each by an index of its own: asked for directly they would keep the groups from theirs
+    others = violations.alias("others").c
+    opened_later = select(others.id).where(others.opened_at > opened)
+    ended_later = select(others.id).where(others.written_at > written, others.resolved_at.is_not(None))
+    was_open = _C.id.not_in(opened_later)
+    match wanted.state:
+        case State.OPEN:
+            yield [*conditions(wanted), was_open]
+            yield [*conditions(replace(wanted, state=State.ALL)), was_open, _C.id.in_(ended_later)]
+        case State.ALL:
+            yield [*conditions(wanted), was_open]
+        case State.RESOLVED | State.WAIVED:
+            yield [*conditions(wanted), or_(_C.written_at.is_(None), _C.written_at <= written)]
+        case _:
+            assert_never(wanted.state)
 
 
 def _order(heading: Sequence[str], sort: Sort) -> list[str]:
@@ -76,36 +147,50 @@ def _order(heading: Sequence[str], sort: Sort) -> list[str]:
             return sorted(heading, key=lambda name: name == "policy")
 
 
-def _by_workload(wanted: Filter) -> Subquery:
-    """Groups of one workload and policy, in the order of an index."""
+def _by_workload(wanted: Filter, moments: _Moments | None) -> Subquery:
+    """Groups of one workload and policy; those of each part in the order of an index."""
     heading = [_C[name] for name in _WORKLOAD]
-    query = select(
-        *heading,
-        func.min(_C.opened_at, type_=_C.opened_at.type).label("oldest"),
-        func.max(_C.opened_at, type_=_C.opened_at.type).label("newest"),
-        func.max(_C.last_seen_at, type_=_C.last_seen_at.type).label("last_seen"),
-        func.count().label("violations"),
-        func.min(_C.mode).label("strictest"),  # of "enforce" and "warn"
-        func.min(_C.id).label("example"),
-    )
-    return query.where(*conditions(wanted)).group_by(*heading).subquery()
+    parts = [
+        select(
+            *heading,
+            func.min(_C.opened_at, type_=_C.opened_at.type).label("oldest"),
+            func.max(_C.opened_at, type_=_C.opened_at.type).label("newest"),
+            func.max(_C.last_seen_at, type_=_C.last_seen_at.type).label("last_seen"),
+            func.count().label("violations"),
+            func.min(_C.mode).label("strictest"),  # of "enforce" and "warn"
+            func.min(_C.id).label("example"),
+        )
+        .where(*where)
+        .group_by(*heading)
+        for where in _there(wanted, moments)
+    ]
+    if len(parts) == 1:
+        return parts[0].subquery()
+    both = union_all(*parts).subquery().c
+    names = [both[name] for name in _WORKLOAD]
+    return select(*names, *_summed(both)).group_by(*names).subquery()
 
 
-def _of_workloads(wanted: Filter, names: Sequence[str]) -> Subquery:
+def _summed(groups: "ReadOnlyColumnCollection[str, Any]") -> Iterator[ColumnElement[Any]]:
+    """Of several groups, what one has."""
+    yield func.min(groups.oldest, type_=groups.oldest.type).label("oldest")
+    yield func.max(groups.newest, type_=groups.newest.type).label("newest")
+    yield func.max(groups.last_seen, type_=groups.last_seen.type).label("last_seen")
+    yield cast(func.sum(groups.violations), Integer).label("violations")
+    yield func.min(groups.strictest).label("strictest")
+    yield func.min(groups.example).label("example")
+
+
+def _of_workloads(groups: Subquery, names: Sequence[str]) -> Subquery:
     """Groups of those groups: thousands, where counting what is distinct costs nothing."""
-    inner = _by_workload(wanted).c
+    inner = groups.c
     heading = [inner[name] for name in names]
     one_policy = "policy" in names
     # joined by what no name holds
     workload = inner.namespace + "/" + inner.workload_kind + "/" + inner.workload_name
     query = select(
         *heading,
-        func.min(inner.oldest, type_=inner.oldest.type).label("oldest"),
-        func.max(inner.newest, type_=inner.newest.type).label("newest"),
-        func.max(inner.last_seen, type_=inner.last_seen.type).label("last_seen"),
-        cast(func.sum(inner.violations), Integer).label("violations"),
-        func.min(inner.strictest).label("strictest"),
-        func.min(inner.example).label("example"),
+        *_summed(inner),
         # a policy's groups differ in their workloads, which then need not be told apart
         (func.count() if one_policy else func.count(distinct(workload))).label("workloads"),
         (literal(1) if one_policy else func.count(distinct(inner.policy))).label("policies"),

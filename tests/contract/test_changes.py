@@ -27,7 +27,7 @@ from sink.queries.words import Sort, State
 from sink.store import Store
 from sink.tables import offsets, verdicts, violations
 from tests.contract.test_store import delivery
-from tests.unit.sink.histories import FAIL, PASS, START, history, logs, withdrawn
+from tests.unit.sink.histories import FAIL, PASS, START, WAIVED, history, logs, withdrawn
 
 
 class Clock:
@@ -123,8 +123,31 @@ async def test_what_was_listed_in_between_is_not_told_again(sides: Sides) -> Non
     await changes.begin()
     await sides.tell(history("web", [FAIL]))
     listed, _ = await list_violations(sides.reader, Filter(), Sort.NEWEST, None, list)
-    changes.know(each.id for each in listed)
+    changes.know(listed)
     assert await changes.next() == []
+
+
+async def test_of_those_that_are_over_only_ends_are_told(sides: Sides) -> None:
+    changes = sides.follow(state=State.RESOLVED)
+    await changes.begin()
+    await sides.tell([*history("web", [FAIL]), *history("short", [FAIL, PASS]), *history("kept", [WAIVED])])
+    assert sorted(shown(await changes.next())) == [("kept", "waived"), ("short", "fixed")]
+    await sides.tell(history("web", [FAIL, PASS])[1:], after=timedelta(seconds=1))
+    listed, _ = await list_violations(sides.reader, changes.wanted, Sort.NEWEST, None, list)
+    assert len(listed) == 3
+    changes.know(listed)
+    assert await changes.next() == []
+
+
+async def test_of_waived_ones_only_what_is_waived_is_told(sides: Sides) -> None:
+    story = history("web", [FAIL, WAIVED])
+    await sides.tell(story[:1])
+    changes = sides.follow(state=State.WAIVED)
+    await changes.begin()
+    await sides.tell(history("db", [FAIL, PASS]), after=timedelta(seconds=1))
+    assert await changes.next() == []
+    await sides.tell(story[1:], after=timedelta(seconds=1))
+    assert shown(await changes.next()) == [("web", "waived")]
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import delete, insert
+from sqlalchemy import delete, insert, update
 
 from pipeline.events import Mode, Outcome, ResourceRef
 from sink import schema
@@ -214,6 +214,59 @@ def _plain(group: Group, by: By) -> tuple[Any, ...]:
         *(group.violations, group.workloads, group.policies, group.mode),
         *(group.oldest_opened_at, group.newest_opened_at, group.last_seen_at, group.example),
     )
+
+
+@examples
+@given(
+    rows(),
+    rows(),
+    severities,
+    st.sampled_from([State.OPEN, State.OPEN, State.RESOLVED, State.ALL]),
+    st.sampled_from([By.WORKLOAD, By.POLICY, By.NAMESPACE]),
+    st.sampled_from([Sort.NEWEST, Sort.OLDEST, Sort.COUNT]),
+    st.data(),
+)
+async def test_pages_of_groups_are_of_one_list_whatever_opens_and_ends_in_between(
+    database: str,
+    found: list[dict[str, Any]],
+    more: list[dict[str, Any]],
+    severity: dict[tuple[str, str], str],
+    state: State,
+    by: By,
+    sort: Sort,
+    data: st.DataObject,
+) -> None:
+    later = START + timedelta(days=1)
+    found = [{**row, "written_at": data.draw(st.none() | moments)} for row in found]
+    for row in more:  # as they would come next: after all of the others
+        moved = {name: row[name] + timedelta(days=1) for name in ("opened_at", "resolved_at") if row[name]}
+        row |= {**moved, "id": f"ffff{row['id'][4:]}", "verdict_key": f"{row['verdict_key']}+"}
+        row["written_at"] = later + timedelta(hours=2)
+    async with holding(database, found, severity) as (reader, everything):
+        question = Asked(state)
+        wanted = brute_force.chosen(everything, question, severity)
+        expected = [(row[0], row[1]) for row in brute_force.groups(wanted, by, sort)]
+        listed: list[Group] = []
+        token, changes = "", [*more]
+        while True:
+            part, token = await list_groups(reader, filter_of(question), by, sort, 1, list, start=token)
+            listed += part
+            if not token:
+                break
+            ends = [row for row in found if row["resolved_at"] is None and data.draw(st.booleans(), "ends")]
+            with reader.engine.begin() as connection:
+                for row in ends:
+                    row["resolved_at"] = later
+                    end = {
+                        "resolved_at": later,
+                        "resolution": "fixed",
+                        "written_at": later + timedelta(hours=1),
+                    }
+                    connection.execute(update(violations).where(violations.c.id == row["id"]).values(**end))
+                if changes:
+                    connection.execute(insert(violations), changes)
+                    changes = []
+        assert [_plain(each, by)[:2] for each in listed] == expected
 
 
 @examples
