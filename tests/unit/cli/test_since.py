@@ -30,7 +30,7 @@ def test_a_time_is_in_utc(text: str, expected: datetime) -> None:
 
 @pytest.mark.parametrize("text", ["0001-01-01T00:00+05:00", "9999-12-31T23:59-05:00"])
 def test_a_time_that_no_year_of_utc_has_is_wrong_usage(text: str) -> None:
-    with pytest.raises(UsageError, match="^--since .*before the year 1 or after 9999") as caught:
+    with pytest.raises(UsageError, match=r"^--since .*before the year 1 or after 9999") as caught:
         parse_time(text, NOW, "--since")
     assert "\n" not in str(caught.value)
 
