@@ -12,6 +12,8 @@ from sink import schema
 from sink.database import connect, parse_url, shown
 from sink.pruning import count, heaps
 from sink.pruning import prune as prune_heap
+from sink.queries.filters import Filter
+from sink.queries.misspelt import misspelt
 from sink.queries.reader import Reader
 
 _NEWER = f"newer than this tocsin's {migrations.HEAD}, which may use it"
@@ -20,6 +22,13 @@ _NEWER = f"newer than this tocsin's {migrations.HEAD}, which may use it"
 def reader_of(settings: Settings) -> AbstractAsyncContextManager[Reader]:
     """The database, open for questions."""
     return Reader.open(settings.db, settings.database_limits)
+
+
+async def expect_recorded(reader: Reader, wanted: Filter) -> None:
+    """Raise UsageError for a name that nothing recorded has: no answer would be taken for a good one."""
+    unknown = await misspelt(reader, wanted)
+    if unknown:
+        raise UsageError(f"nothing is recorded of {clip(', '.join(unknown))}; is it spelt so?")
 
 
 async def upgrade(*, db: str | None) -> ExitCode:

@@ -7,6 +7,7 @@ from datetime import datetime
 from cli.since import parse_time
 from pipeline.errors import UsageError, clip
 from pipeline.events import Mode
+from pipeline.settings_types import WorkloadKind
 from sink.queries.filters import Filter
 from sink.queries.labels import selector
 from sink.queries.terms import Term, terms
@@ -25,6 +26,7 @@ _KINDS = {
 """kubectl's short names; it takes plurals, too."""
 
 _PLURALS = {f"{kind}s": kind for kind in _KINDS.values()}
+_JUDGED = frozenset(map(str.lower, WorkloadKind))
 _PARTS = 3
 """Of a resource's name: namespace, kind, name."""
 
@@ -91,14 +93,21 @@ def _of_resource(found: Filter, resource: str) -> Filter:
 
 
 def _kinds(given: Iterable[str]) -> tuple[Term, ...]:
-    return tuple(Term(_kind(term.text), term.negated) for term in terms(given))
+    found = tuple(Term(_kind(term.text), term.negated) for term in terms(given))
+    for term in found:
+        if not term.wild and term.text not in _JUDGED:
+            kinds = ", ".join(WorkloadKind)
+            raise UsageError(f"kind {clip(term.text)!r}: expected one that policies are for: {kinds}")
+    return found
 
 
 def _kind(text: str) -> str:
-    kind = text.lower()
+    kind = text.lower().partition(".")[0]  # deployments.apps
     return _KINDS.get(kind) or _PLURALS.get(kind) or kind
 
 
 def _owner(term: Term) -> Term:
     kind, slash, name = term.text.rpartition("/")
+    if not name or "/" in kind or (slash and not kind):
+        raise UsageError(f"--owner {clip(term.text)!r}: expected NAME or KIND/NAME")
     return Term(f"{_kind(kind)}{slash}{name}", term.negated)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from cli.database import reader_of
+from cli.database import expect_recorded, reader_of
 from cli.invoke import reader_may_leave
 from cli.narrowing import Said, filter_of
 from cli.options import ListFormat, ShowFormat
@@ -52,6 +52,7 @@ async def list_(asked: Asked, by: By | None, *, exit_code: bool, db: str | None)
     rolled = output in _TABLES and wanted.state is State.OPEN
     by = by or (By.WORKLOAD if rolled else By.RESOURCE)
     async with reader_of(load_settings(db=db)) as reader:
+        await expect_recorded(reader, wanted)
         count, rest = 0, ""
         with reader_may_leave():
             if by is By.RESOURCE:
@@ -197,6 +198,7 @@ async def history(asked: Asked, *, db: str | None) -> ExitCode:
     wanted = filter_of(asked.said, now)
     shape = history_page.layout(now)
     async with reader_of(load_settings(db=db)) as reader:
+        await expect_recorded(reader, wanted)
         with reader_may_leave():
             count, rest = await list_history(
                 reader, wanted, asked.sort, asked.limit,
@@ -212,8 +214,10 @@ async def summary(said: Said, since: str, top: int, output: ShowFormat, *, db: s
     begin = parse_time(since, now, "--since")
     if begin >= now or (now - begin) > (begin - datetime.min.replace(tzinfo=UTC)):
         raise UsageError(f"--since {clip(since)!r}: expected a time in the past, such as 7d or a date")
+    wanted = filter_of(said, now)
     async with reader_of(load_settings(db=db)) as reader:
-        found = await summarise(reader, filter_of(said, now), begin, now)
+        await expect_recorded(reader, wanted)
+        found = await summarise(reader, wanted, begin, now)
     with reader_may_leave():
         write_summary(found, top, output, sys.stdout)
     return ExitCode.OK

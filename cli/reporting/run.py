@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from cli.database import reader_of
+from cli.database import expect_recorded, reader_of
 from cli.invoke import reader_may_leave
 from cli.narrowing import Said, filter_of
 from cli.options import PolicyReportApi
@@ -43,6 +43,7 @@ async def report(outputs: Outputs, said: Said, since: str, *, db: str | None) ->
     asked = Asked(begin, now, _scope(said))
     wanted = filter_of(said, now)
     async with reader_of(load_settings(db=db)) as reader:
+        await expect_recorded(reader, wanted)
         with reader_may_leave():
             await _write(outputs, reader, wanted, asked)
     return ExitCode.OK

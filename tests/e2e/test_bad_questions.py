@@ -20,6 +20,21 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def test_globs_namespaces_and_kubectls_words_may_match_nothing(folder: Path) -> None:
+    asked = (
+        "--policy",
+        "nope*,!nope",
+        "-n",
+        "nope",
+        "--kind",
+        "deployments.apps,po",
+        "--owner",
+        "rollout/web",
+    )
+    ran = tocsin(folder, "violations", "list", *asked, "--db", "sqlite:///audit.db")
+    assert (ran.code, ran.out, ran.err) == (0, "", "No open violations.\n")
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -30,6 +45,30 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             ("violations", "list", "--since", "2999-01-01"),
             "--since '2999-01-01': expected a time in the past",
         ),
+        (
+            ("violations", "list", "--exit-code", "--policy", "no-privilegd"),
+            "recorded of policy 'no-privilegd';",
+        ),
+        (("violations", "history", "--cluster", "nope"), "nothing is recorded of cluster 'nope'; is it"),
+        (("violations", "summary", "--severity", "hihg"), "nothing is recorded of severity 'hihg'; is it"),
+        (
+            ("report", "--markdown", "-", "--policy", "nope,no*"),
+            "nothing is recorded of policy 'nope'; is it",
+        ),
+        (("errors", "list", "--cluster", "a,b"), "nothing is recorded of cluster 'a', cluster 'b'; is it"),
+        (
+            ("violations", "list", "--kind", "dpeloyment"),
+            "kind 'dpeloyment': expected one that policies are for: ",
+        ),
+        (
+            ("violations", "history", "store/checkout"),
+            "kind 'store': expected one that policies are for: Pod",
+        ),
+        (
+            ("violations", "list", "--owner", "foo/bar/baz"),
+            "--owner 'foo/bar/baz': expected NAME or KIND/NAME",
+        ),
+        (("violations", "list", "--owner", "a/"), "--owner 'a/': expected NAME or KIND/NAME"),
         (("violations", "list", "-l", "app in web"), "label selector 'app in web': expected something like"),
         (("db", "prune", "--resolved-before", "2999-01-01"), "'2999-01-01': expected a time in the past"),
         (("policies", "show", "no-privileged", "--cluster", "nope"), "is loaded in cluster nope"),

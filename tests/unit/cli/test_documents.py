@@ -126,10 +126,10 @@ def test_an_empty_yaml_list_is_a_list() -> None:
 def test_csv_has_every_column_and_disarms_formulas() -> None:
     out = io.StringIO(newline="")
     columns = [Column("NAME"), Column("LAST SEEN", wide=True)]
-    write_csv(columns, [("web", "=cmd()"), ('a"b', "x,\ny")], out)
+    write_csv(columns, [("web", "=cmd()"), ('a"b', "x,\ny"), ("+3", "-1.5"), ("+3a", "-")], out)
     assert out.getvalue().splitlines()[0] == "name,last_seen"
     rows = list(csv.reader(io.StringIO(out.getvalue(), newline="")))
-    assert rows[1:] == [["web", "'=cmd()"], ['a"b', "x,\ny"]]
+    assert rows[1:] == [["web", "'=cmd()"], ['a"b', "x,\ny"], ["+3", "-1.5"], ["'+3a", "'-"]]
 
 
 def test_names_are_one_a_line() -> None:
