@@ -31,14 +31,10 @@ def finish(command: Coroutine[Any, Any, ExitCode]) -> NoReturn:
     try:
         code = asyncio.run(command)
         sys.stdout.flush()
-    except TocsinError as error:
-        complain(str(error))
-        code = error.exit_code
     except UnicodeEncodeError as error:
-        if error.encoding != "utf-8":
-            raise
-        complain(f"{clip(error.object)!r} is not UTF-8: write names and options in UTF-8")
-        code = ExitCode.USAGE
+        code = _refuse(error)
+    except TocsinError as error:
+        code = _refuse(cause) if isinstance(cause := error.__cause__, UnicodeEncodeError) else _tell(error)
     except BrokenPipeError:
         let_go_of_stdout()
         code = ExitCode.FAILED
@@ -46,6 +42,17 @@ def finish(command: Coroutine[Any, Any, ExitCode]) -> NoReturn:
         complain("interrupted")
         code = ExitCode.INTERRUPTED
     raise typer.Exit(code)
+
+
+def _tell(error: TocsinError) -> ExitCode:
+    complain(str(error))
+    return error.exit_code
+
+
+def _refuse(error: UnicodeEncodeError) -> ExitCode:
+    """Of a text that has no bytes: only what a user wrote comes unread to where that is seen."""
+    complain(f"{clip(error.object)!r} is not UTF-8: write names and options in UTF-8")
+    return ExitCode.USAGE
 
 
 def complain(message: str) -> None:
