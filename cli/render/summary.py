@@ -34,13 +34,18 @@ def _lists(summary: Summary) -> Iterator[tuple[str, Sequence[Count]]]:
 
 
 def _fields(summary: Summary) -> Iterator[Field]:
-    now, before = summary.period, summary.before
-    yield "Open", f"{summary.open} ({summary.enforce} in mode enforce), {_trend(now, before)}"
+    now, before, first = summary.period, summary.before, summary.recorded_since
+
+    def beside(this: object, that: object) -> str:
+        return f"{this}" if first else f"{this} (the period before: {that})"
+
+    yield "Open", f"{summary.open} ({summary.enforce} in mode enforce){'' if first else _trend(now, before)}"
     yield "Waived", _waived(summary)
-    yield "Period", f"{now.since:%Y-%m-%d %H:%M} to {now.until:%Y-%m-%d %H:%M} UTC"
-    yield "Opened", f"{now.opened} (the period before: {before.opened})"
-    yield "Resolved", f"{now.resolved} (the period before: {before.resolved}){_how(now.resolutions)}"
-    yield "Mean time to fix", f"{_time(now)} (the period before: {_time(before)})"
+    recorded = f", recorded since {first:%Y-%m-%d %H:%M}" if first else ""
+    yield "Period", f"{now.since:%Y-%m-%d %H:%M} to {now.until:%Y-%m-%d %H:%M} UTC{recorded}"
+    yield "Opened", beside(now.opened, before.opened)
+    yield "Resolved", f"{beside(now.resolved, before.resolved)}{_how(now.resolutions)}"
+    yield "Mean time to fix", beside(_time(now), _time(before))
 
 
 def _waived(summary: Summary) -> str:
@@ -53,8 +58,8 @@ def _waived(summary: Summary) -> str:
 def _trend(now: Period, before: Period) -> str:
     change = now.open_at_end - before.open_at_end
     if change == 0:
-        return "as many as when the period began"
-    return f"{abs(change)} {'more' if change > 0 else 'fewer'} than when the period began"
+        return ", as many as when the period began"
+    return f", {abs(change)} {'more' if change > 0 else 'fewer'} than when the period began"
 
 
 def _how(resolutions: dict[str, int]) -> str:

@@ -184,6 +184,8 @@ class Summary(Item, frozen=True):
     period: Period
     before: Period
     """The period of the same length before."""
+    recorded_since: datetime | None
+    """Where the record began after the period did: what was before then is not known."""
 
 
 class Policy(Item, frozen=True):

@@ -1,6 +1,6 @@
 """Everything a report says, in one go: aggregates by the database, a few rows of each list."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -13,6 +13,7 @@ from sink.queries.groups import list_groups
 from sink.queries.model import Owner
 from sink.queries.reader import Reader
 from sink.queries.reading import page
+from sink.queries.record import of_place, recorded_since
 from sink.queries.report_model import Point, Report, Unjudged, Workload
 from sink.queries.shares import Shares, shares
 from sink.queries.summary import summarise
@@ -32,7 +33,7 @@ async def report(reader: Reader, wanted: Filter, since: datetime, now: datetime,
     state and times say nothing here.
     """
     whole = replace(wanted, state=State.ALL, since=None, until=None)
-    first = await reader.run(lambda connection: _recorded_since(connection, whole))
+    first = await reader.run(lambda connection: recorded_since(connection, whole))
     since = max(since, first) if first is not None and first < now else since
     summary = await summarise(reader, whole, since, now)
     where = [*conditions(whole)]
@@ -65,28 +66,9 @@ async def report(reader: Reader, wanted: Filter, since: datetime, now: datetime,
     )
 
 
-def _recorded_since(connection: Connection, wanted: Filter) -> datetime | None:
-    """Of the clusters and namespaces asked for: a policy that is new does not begin a record."""
-    places = replace(Filter(state=State.ALL), clusters=wanted.clusters, namespaces=wanted.namespaces)
-    of_violations = select(func.min(_C.opened_at, type_=_C.opened_at.type).label("first"))
-    seen = resources.c.first_seen_at
-    of_resources = select(func.min(seen, type_=seen.type).label("first")).where(*_of_place(wanted))
-    found = [
-        row["first"]
-        for query in (of_violations.where(*conditions(places)), of_resources)
-        for row in page(connection, query)
-    ]
-    return min((each for each in found if each is not None), default=None)
-
-
-def _of_place(wanted: Filter) -> Iterator[ColumnElement[bool]]:
-    yield from named(resources.c.cluster, wanted.clusters)
-    yield from named(resources.c.namespace, wanted.namespaces)
-
-
 def _resources(connection: Connection, wanted: Filter) -> int:
     there = resources.c.deleted_at.is_(None)
-    query = select(func.count().label("count")).select_from(resources).where(there, *_of_place(wanted))
+    query = select(func.count().label("count")).select_from(resources).where(there, *of_place(wanted))
     return int(page(connection, query)[0]["count"])
 
 

@@ -13,6 +13,7 @@ from sink.queries.filters import Filter, conditions
 from sink.queries.model import Count, Period, Summary
 from sink.queries.reader import Reader
 from sink.queries.reading import page
+from sink.queries.record import begins_after
 from sink.queries.seconds import seconds
 from sink.queries.violations import count_waived
 from sink.queries.words import State
@@ -37,6 +38,9 @@ async def summarise(reader: Reader, wanted: Filter, since: datetime, now: dateti
         events = group.create_task(
             reader.run(lambda connection: _happened(connection, where, earlier, since, now)), name="periods"
         )
+        record = group.create_task(
+            reader.run(lambda connection: begins_after(connection, wanted, since)), name="record"
+        )
         waived = group.create_task(count_waived(reader, everything, now), name="waived")
     groups, severities = asked.result()
     covered, expired = waived.result()
@@ -54,6 +58,7 @@ async def summarise(reader: Reader, wanted: Filter, since: datetime, now: dateti
         modes=_counts(groups, lambda row: row["mode"]),
         period=period,
         before=_period(before, earlier, since, total - period.opened + period.resolved),
+        recorded_since=record.result(),
     )
 
 

@@ -308,6 +308,9 @@ async def test_a_summary_counts_what_is_open_and_what_came_and_went(
         wanted = brute_force.chosen(everything, whole, severity)
         open_ = [each for each in wanted if each.resolved_at is None]
         summary = await summarise(reader, filter_of(question), since, until)
+    places = Asked(State.ALL, clusters=question.clusters, namespaces=question.namespaces)
+    first = min((each.opened_at for each in brute_force.chosen(everything, places, severity)), default=since)
+    assert summary.recorded_since == (first if first > since else None)
     assert summary.waived == sum(map(brute_force.is_waived, wanted))
     assert (summary.open, summary.enforce) == (len(open_), sum(each.mode == "enforce" for each in open_))
     for shown, name in (
