@@ -10,6 +10,11 @@ REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
 HEAD = REVISIONS[-1]
 
 
+def after(revision: str) -> str:
+    """The revision that follows one that is not the newest."""
+    return REVISIONS[REVISIONS.index(revision) + 1]
+
+
 def upgrade(connection: Connection, revision: str = HEAD) -> None:
     """Bring the schema of a connection to a revision, in its transaction."""
     from alembic import command

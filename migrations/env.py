@@ -5,7 +5,7 @@ import os
 from typing import Literal
 
 from alembic import context
-from sqlalchemy import text
+from sqlalchemy import inspect, text
 from sqlalchemy.engine import Connection
 
 from sink.database import connect, parse_url
@@ -15,12 +15,23 @@ _LOCK = 7_029_130
 """Any number; the same for every tocsin, so that two upgrades of one database wait for each other."""
 
 
+_FIRST = "offsets"
+"""Whoever waits for this one holds nothing yet, and every sink begins with it."""
+
+_THEN = (
+    *("violations", "verdicts", "resources", "policies", "policy_versions"),
+    *("objects", "waivers", "source_errors", "outbox"),
+)
+"""In the order in which questions come to them: most begin with violations, and wait there."""
+
+
 def run(connection: Connection) -> None:
     """Run migrations in the connection's transaction."""
     if connection.dialect.name == "postgresql":
-        connection.execute(text("SET LOCAL lock_timeout = '10s'"))
+        _wait_at_most(connection, "10s")
         connection.execute(text("SET LOCAL statement_timeout = '10min'"))
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+        _lock_tables(connection)
     context.configure(
         connection=connection,
         target_metadata=metadata,
@@ -29,6 +40,26 @@ def run(connection: Connection) -> None:
     )
     with context.begin_transaction():
         context.run_migrations()
+
+
+def _lock_tables(connection: Connection) -> None:
+    """All that a revision may change, before it changes anything: it waits for nobody in the middle.
+
+    Whoever asks has locks in an order of their own. Where that would be a circle, it is this one
+    that gives up, before the server (deadlock_timeout, 1 s) ends the other: `sink.schema` tries again.
+    """
+    there = set(inspect(connection).get_table_names())
+    if _FIRST in there:
+        connection.execute(text(f"LOCK TABLE {_FIRST} IN ACCESS EXCLUSIVE MODE"))
+    _wait_at_most(connection, "500ms")
+    for name in _THEN:
+        if name in there:
+            connection.execute(text(f"LOCK TABLE {name} IN ACCESS EXCLUSIVE MODE"))
+    _wait_at_most(connection, "10s")
+
+
+def _wait_at_most(connection: Connection, duration: str) -> None:
+    connection.execute(text(f"SET LOCAL lock_timeout = '{duration}'"))
 
 
 def _render(kind: str, item: object, _: object) -> str | Literal[False]:

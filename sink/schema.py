@@ -4,18 +4,26 @@ A schema of a newer release is as good where it says that this one may use it
 (docs/decisions/0012): during an upgrade two releases use one database.
 """
 
+import asyncio
+import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import inspect, select, text
 from sqlalchemy.engine import URL, Connection, Engine
 
 import migrations
-from pipeline.errors import StoreError, clip
+from pipeline.errors import StoreBusyError, StoreError, clip
 from sink.database import file_of, shown, translated
 from sink.tables import schema_compatibility
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
+
+_PATIENCE = 60.0
+"""Seconds to try to have the tables for a revision; sinks and readers go on in between."""
+
+_PAUSE = 0.1
+_LONGEST_PAUSE = 2.0
 
 
 class Schema(NamedTuple):
@@ -115,15 +123,42 @@ def _current(connection: Connection) -> Schema:
 async def upgrade(engine: "AsyncEngine") -> Schema:
     """Bring the schema to this version; returns what it was. One that is newer is left as it is.
 
-    Raises StoreError, also for a newer one that this version may not use.
+    On a server that is in use, one revision after the other: each is there as a whole, or not at
+    all, and where one fails, the next upgrade goes on from there.
+    Raises StoreError, also for a newer schema that this version may not use.
     """
     file = file_of(engine.url)
     with translated(engine.url):
         if file is not None:
             file.parent.mkdir(parents=True, exist_ok=True)
-        async with engine.begin() as connection:
-            before = await connection.run_sync(_current)
-            _refuse_newer(engine.url, before)
-            if not before.is_newer:
-                await connection.run_sync(migrations.upgrade)
+        async with engine.connect() as connection:
+            before = reached = await connection.run_sync(_current)
+    _refuse_newer(engine.url, before)
+    while not reached.may_be_used:
+        try:
+            reached = await _advance(engine, reached)
+        except StoreError as error:
+            if reached == before:
+                raise
+            on = f"the schema is {reached.revision} now, and the next `tocsin db upgrade` goes on from there"
+            raise type(error)(f"{error}; {on}") from error
     return before
+
+
+async def _advance(engine: "AsyncEngine", reached: Schema) -> Schema:
+    """One transaction further, tried again for a while where somebody else has the tables."""
+    is_used = engine.dialect.name == "postgresql" and reached.revision is not None
+    target = migrations.after(reached.revision) if is_used and reached.revision else migrations.HEAD
+    deadline = time.monotonic() + _PATIENCE
+    pause = _PAUSE
+    while True:
+        try:
+            with translated(engine.url):
+                async with engine.begin() as connection:
+                    await connection.run_sync(migrations.upgrade, target)
+                    return await connection.run_sync(_current)
+        except StoreBusyError:
+            if not is_used or time.monotonic() > deadline:
+                raise
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, _LONGEST_PAUSE)
