@@ -32,7 +32,7 @@ class LastVerdict:
     image: Image | None
     file: str
     waiver: str
-    """Name of what waives it; empty where nothing does."""
+    """Name of what waives it, or of an error what was violated before it; empty where nothing does."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
@@ -171,7 +171,8 @@ class LastVerdicts:
         }
 
     def _said_once(self, tail: str, verdict: Verdict) -> Said:
-        waiver = verdict.waiver.name if verdict.waiver else ""
+        waives = verdict.waiver or verdict.waived_before
+        waiver = waives.name if waives else ""
         key = (tail, verdict.outcome, verdict.policy, verdict.image, waiver)
         said = self._said.get(key)
         if said is None:

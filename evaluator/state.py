@@ -41,6 +41,7 @@ def fingerprint(verdict: Verdict) -> bytes:
         verdict.image,
         verdict.policy,
         verdict.waiver,
+        verdict.waived_before,
     )
     return hashlib.sha256(_encoder.encode(told)).digest()[:16]
 
@@ -134,7 +135,8 @@ class State:
     def under_waiver(self, waiver: WaiverApplied | None, key: str) -> dict[str, list[str]]:
         """What a waiver may decide about: keys of resources by the policy's key, of policies in place.
 
-        Violations of its policies, and what it waives now; without the waiver only the latter.
+        Violations of its policies, and what it waives now, or waived before an error; without the waiver
+        only the latter.
         `key`: the waiver's.
         """
 

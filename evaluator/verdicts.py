@@ -55,8 +55,10 @@ def tell(
     for finding in findings:
         key = key_of(applied, finding)
         last = state.last(resource_key, key)
-        waiver = waived_by(state.waivers, applied, finding, now)
-        verdict = _verdict(applied, finding, Change.NEW, now, waiver)
+        verdict = _verdict(applied, finding, Change.NEW, now, waived_by(state.waivers, applied, finding, now))
+        if verdict.outcome is Outcome.ERROR and _was_waived(last):
+            verdict = structs.replace(verdict, waived_before=_covering(state.waivers, applied, finding, now))
+        waiver = verdict.waiver or verdict.waived_before
         kind = _change(last, verdict)
         if kind is not Change.NEW:
             verdict = structs.replace(verdict, change=kind)
@@ -85,14 +87,25 @@ def waived_by(
     """What covers a finding; only a violation can be waived."""
     if not is_violation(finding.judgement.outcome, finding.policy.mode):
         return None
+    return _covering(waivers, applied, finding, now)
+
+
+def _covering(
+    waivers: Waivers, applied: ResourceApplied, finding: Finding, now: datetime
+) -> WaiverRef | None:
     images = (finding.image,) if finding.image else finding.images
     return waivers.covering(Subject(applied, finding.policy.name, images), now)
 
 
+def _was_waived(last: LastVerdict | None) -> bool:
+    return last is not None and last.waiver != ""
+
+
 def _change(last: LastVerdict | None, verdict: Verdict) -> Change:
-    before = last is not None and last.waiver != ""
-    violated = is_violation(verdict.outcome, verdict.policy.mode)
-    covered = cover(before=before, now=verdict.waiver is not None, violated=violated)
+    before, now = _was_waived(last), (verdict.waiver or verdict.waived_before) is not None
+    unknown = before and verdict.outcome is Outcome.ERROR  # the violation may be there still
+    violated = unknown or is_violation(verdict.outcome, verdict.policy.mode)
+    covered = cover(before=before, now=now, violated=violated)
     same = last is not None and last.fingerprint == fingerprint(verdict)
     return change(last.outcome if last else None, verdict.outcome, same=same, cover=covered)
 

@@ -245,6 +245,11 @@ class Verdict(Data, frozen=True):
     file: str = ""
     waiver: WaiverRef | None = None
     """Set on a violation that is waived: it is one all the same, and admission knows no waivers."""
+    waived_before: WaiverRef | None = None
+    """Of an error: what covers the violation before it, which may be there still. The error is not waived.
+
+    When nothing covers that any more, the error is told again and has `returned`.
+    """
 
 
 Payload = ResourceApplied | PolicyApplied | PolicyChecked | SourceFailed | Verdict | WaiverApplied

@@ -6,11 +6,12 @@ so that a log may be delivered again.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import assert_never
 
-from pipeline.events import Event, Verdict, is_final
-from sink.rows import Row, resolved, seen, verdict_row, violation_row, waived
-from sink.spans import Before, Continues, Opens, Resolution, Resolves, Unwaives, Waives, step
+from pipeline.events import Event, Outcome, Verdict, is_final
+from sink.rows import Row, reopened, resolved, seen, unwaived, verdict_row, violation_row, waived
+from sink.spans import Before, Continues, Opens, Resolution, Resolves, Unwaives, Waives, has_returned, step
 
 
 @dataclass(slots=True)
@@ -46,8 +47,9 @@ class Fold:
             self.verdicts[key] = verdict_row(key, event, verdict)
 
     def _span(self, key: str, event: Event, verdict: Verdict) -> None:
-        row = self.open.get(key)
-        move = step(verdict, self._before(key), row["policy_digest"] if row else "")
+        self._tell_apart(key, verdict)
+        row = self.open.get(key) or self.waived.get(key)
+        move, at = step(verdict, self._before(key), row["policy_digest"] if row else ""), verdict.evaluated_at
         match move:
             case None:
                 return
@@ -56,29 +58,48 @@ class Fold:
             case Continues():
                 row = self.open[key] = {**self.open[key], **seen(verdict)}
             case Resolves(resolution):
-                row = resolved(self.open.pop(key), resolution.value, verdict.evaluated_at)
+                row = resolved(self.open.pop(key), resolution.value, at)
             case Waives():
                 self._waive(key, event, verdict)
                 return
-            case Unwaives(opens=opens):
-                ended = {**self.waived.pop(key), "waiver_ended_at": verdict.evaluated_at}
-                self.violations[ended["id"]] = ended
-                if not opens:
+            case Unwaives(resolution):
+                ended = self._unwaive(key, resolution.value if resolution else None, at)
+                if resolution is not None:
                     return
-                row = self.open[key] = violation_row(key, event, verdict)
+                is_back = verdict.outcome is not Outcome.ERROR
+                row = violation_row(key, event, verdict) if is_back else reopened(ended, event, at)
+                self.open[key] = row
             case _:
                 assert_never(move)
         self._tell(row)
 
+    def _tell_apart(self, key: str, verdict: Verdict) -> None:
+        """A key that has an open span and a waived one, by a sink of a release that knew no waivers.
+
+        To that, what was waived was open from its next verdict on: there, the waived one came back.
+        """
+        says = verdict.outcome is not Outcome.ERROR or verdict.waived_before or has_returned(verdict)
+        if says and key in self.open and key in self.waived:
+            self._unwaive(key, None, self.open[key]["opened_at"])
+
     def _waive(self, key: str, event: Event, verdict: Verdict) -> None:
-        """A span that is waived from now on, be it that it was never open; or one that still is."""
-        covered = {**seen(verdict), **(waived(verdict.waiver) if verdict.waiver else {})}
+        """A span that is waived from now on, be it that it was never open; or one that still is.
+
+        An error has seen nothing: it only says what covers the span.
+        """
+        ref, saw = verdict.waiver or verdict.waived_before, verdict.outcome is not Outcome.ERROR
+        covered = {**(seen(verdict) if saw else {}), **(waived(ref) if ref else {})}
         if known := self.waived.get(key):
             self.waived[key] = self.violations[known["id"]] = {**known, **covered}
             return
         row = self.open.pop(key, None) or violation_row(key, event, verdict)
         self.waived[key] = {**resolved(row, Resolution.WAIVED.value, verdict.evaluated_at), **covered}
         self._tell(self.waived[key])
+
+    def _unwaive(self, key: str, resolution: str | None, at: datetime) -> Row:
+        ended = unwaived(self.waived.pop(key), resolution, at)
+        self.violations[ended["id"]] = ended
+        return ended
 
     def _tell(self, row: Row) -> None:
         self.violations[row["id"]] = row

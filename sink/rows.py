@@ -245,6 +245,17 @@ def waiver_row(key: str, event: Event, waiver: WaiverApplied) -> Row:
     }
 
 
+def unwaived(row: Row, resolution: str | None, at: datetime) -> Row:
+    """The row of a waived span that is waived no more. `resolution` None: it is back, as another one."""
+    return {**row, "waiver_ended_at": at, "waiver_resolution": resolution}
+
+
+def reopened(row: Row, event: Event, at: datetime) -> Row:
+    """The row of a span that goes on where a waived one left off: nobody has seen it since."""
+    begun = {"opened_at": at, "last_seen_at": at, "resolved_at": None, "resolution": None}
+    return {**row, "id": violation_id(row["verdict_key"], event.id), **begun, **_NO_WAIVER}
+
+
 def resolved(row: Row, resolution: str, at: datetime) -> Row:
     """The row of an open span, closed."""
     return {**row, "resolved_at": at, "resolution": resolution}

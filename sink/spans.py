@@ -2,14 +2,15 @@
 
 A violation is a span of verdicts that `pipeline.events.is_violation`. An error ends
 nothing: what cannot be evaluated is not known to be fixed. While a waiver covers it, the span
-is over (`waived`), and remembered, so that its end is known: then a new one opens, or none.
+is over (`waived`), and remembered, so that its end is known: then a new one opens, or none. An
+error does not end that either; but a waiver may end while it lasts, and then the violation is back.
 """
 
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import assert_never
 
-from pipeline.events import Outcome, Verdict, is_violation
+from pipeline.events import Change, Outcome, Verdict, is_violation
 
 
 class Resolution(StrEnum):
@@ -55,9 +56,9 @@ class Waives:
 
 @dataclass(frozen=True, slots=True)
 class Unwaives:
-    """The waiver covers nothing any more; `opens`: the violation is still there."""
+    """The waiver covers nothing any more. `resolution` None: the violation is there still, and opens."""
 
-    opens: bool
+    resolution: Resolution | None
 
 
 Step = Opens | Continues | Resolves | Waives | Unwaives | None
@@ -75,15 +76,25 @@ def step(verdict: Verdict, before: Before, policy_digest: str) -> Step:
     match before:
         case Before.NOTHING:
             return Opens() if violated else None
+        case Before.OPEN | Before.WAIVED if verdict.waived_before is not None:
+            return Waives()
+        case Before.WAIVED if violated or has_returned(verdict):
+            return Unwaives(None)
         case Before.WAIVED:
-            return None if verdict.outcome is Outcome.ERROR else Unwaives(opens=violated)
+            end = _end(verdict, policy_digest)
+            return Unwaives(end.resolution) if end else None
         case Before.OPEN:
             return Continues() if violated else _end(verdict, policy_digest)
         case _:
             assert_never(before)
 
 
-def _end(verdict: Verdict, policy_digest: str) -> Step:
+def has_returned(verdict: Verdict) -> bool:
+    """Whether it is an error that says that a waiver ended; what it covered is not known to be fixed."""
+    return verdict.outcome is Outcome.ERROR and verdict.change is Change.RETURNED
+
+
+def _end(verdict: Verdict, policy_digest: str) -> Resolves | None:
     match verdict.outcome:
         case Outcome.PASS | Outcome.WARN | Outcome.FAIL:
             changed = verdict.policy.digest != policy_digest

@@ -11,7 +11,8 @@ is known now. So that nobody misses a loss and nobody celebrates one:
 | error | fail | degraded: a violation has come to light |
 
 Waivers are beside all of that: a violation that comes under one is `waived`, whatever it was
-before, and one that a waiver covered until now has `returned`.
+before, and one that a waiver covered until now has `returned`. An error ends neither a violation
+nor its waiver: the waiver may end while the error lasts, and then the error has `returned`.
 """
 
 import hashlib
@@ -49,7 +50,7 @@ _COVERED = {Cover.BEGINS: Change.WAIVED, Cover.ENDS: Change.RETURNED}
 
 
 def cover(*, before: bool, now: bool, violated: bool) -> Cover:
-    """`before`, `now`: whether the verdict is waived; `violated`: whether it is a violation now."""
+    """`before`, `now`: whether the verdict is waived; `violated`: whether it is one, or may be."""
     if now:
         return Cover.GOES_ON if before else Cover.BEGINS
     return Cover.ENDS if before and violated else Cover.NONE
@@ -59,13 +60,14 @@ def change(previous: Outcome | None, now: Outcome, *, same: bool, cover: Cover =
     """How a verdict differs from the previous one.
 
     `previous` None or withdrawn: there was none. `same`: nothing else of the verdict
-    (message, warning, images, policy) differs. A withdrawal is an update.
+    (message, warning, images, policy) differs. A withdrawal is an update, and so is what was waived
+    before an error and is so after it: nothing has come to light.
     """
     if cover in _COVERED:
         return _COVERED[cover]
     if previous is now:
         return Change.NONE if same else Change.UPDATED
-    if now is Outcome.WITHDRAWN:
+    if now is Outcome.WITHDRAWN or (previous is Outcome.ERROR and cover is Cover.GOES_ON):
         return Change.UPDATED
     if previous is None or previous is Outcome.WITHDRAWN:
         return Change.NEW

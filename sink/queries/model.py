@@ -39,6 +39,8 @@ class Waiving(Item, frozen=True):
     expires_at: datetime
     ended_at: datetime | None
     """When it covered the violation no more; null while it does."""
+    resolution: str | None
+    """How the violation ended while it was waived; null where the waiver ended first, and it came back."""
 
 
 class Waiver(Item, frozen=True):

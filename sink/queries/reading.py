@@ -56,4 +56,5 @@ def _waiving(row: RowMapping) -> Waiving:
         ticket=row["waiver_ticket"] or None,
         expires_at=row["waiver_expires_at"],
         ended_at=row["waiver_ended_at"],
+        resolution=row["waiver_resolution"],
     )

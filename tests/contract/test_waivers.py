@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from pipeline.bus import Record
-from pipeline.events import Event, EventType, Outcome, Topic, source_of
+from pipeline.events import Event, EventType, Outcome, Topic, Verdict, Withdrawal, source_of
 from pipeline.waivers import WaiverApplied, WaiverMatch, waiver_key
 from sink import schema
 from sink.database import connect, parse_url
@@ -28,11 +28,24 @@ from sink.queries.verdicts import list_judged
 from sink.queries.violations import count_waived, list_violations
 from sink.queries.waivers import list_waivers, waivers_of
 from sink.queries.words import Sort, State
+from sink.rows import violation_row
 from sink.store import Store
 from sink.tables import violations
 from tests.contract.test_inventory import checked
 from tests.contract.test_store import delivery
-from tests.unit.sink.histories import CLUSTER, FAIL, PASS, START, WAIVED, Said, history
+from tests.unit.sink.histories import (
+    CLUSTER,
+    ERROR,
+    FAIL,
+    PASS,
+    START,
+    STILL_WAIVED,
+    WAIVED,
+    Said,
+    as_told,
+    history,
+    withdrawn,
+)
 
 OTHER = Said(Outcome.FAIL, waiver="pilot")
 
@@ -136,6 +149,45 @@ async def test_when_the_waiver_ends_a_new_violation_opens_and_the_old_one_says_w
     assert await states(reader) == {"open": ["web"], "waived": [], "resolved": ["web"]}
     listed, _ = await list_violations(reader, Filter(state=State.RESOLVED), Sort.NEWEST, None, list)
     assert [each.waiver and each.waiver.ended_at for each in listed] == [START + timedelta(minutes=1)]
+
+
+async def test_what_ends_while_it_is_waived_says_how(store: Store, reader: Reader) -> None:
+    deleted = withdrawn(Withdrawal.RESOURCE_DELETED)
+    for name, said in {"web": PASS, "api": deleted, "db": FAIL, "job": WAIVED}.items():
+        await tell(store, *history(name, [FAIL, WAIVED, said]), log=name)
+    listed, _ = await list_violations(reader, Filter(state=State.ALL), Sort.RESOURCE, None, list)
+    ends = {each.resource.name: each.waiver.resolution for each in listed if each.waiver}
+    assert ends == {"web": "fixed", "api": "resource_deleted", "db": None, "job": None}
+    assert await states(reader) == {
+        "open": ["db"],
+        "waived": ["job"],
+        "resolved": ["api", "db", "job", "web"],
+    }
+
+
+async def test_a_waiver_that_ends_while_nothing_can_be_evaluated_covers_nothing(
+    store: Store, reader: Reader
+) -> None:
+    await tell(store, waiver(), *history("web", as_told([WAIVED, STILL_WAIVED, ERROR])))
+    await tell(store, gone(), log="second")
+    assert await states(reader) == {"open": ["web"], "waived": [], "resolved": ["web"]}
+
+
+async def test_what_an_older_release_opened_although_it_was_waived_is_told_apart(
+    store: Store, reader: Reader
+) -> None:
+    first, second, third, fourth = history("web", [WAIVED, FAIL, WAIVED, PASS])
+    await tell(store, first, log="1")
+    async with store.engine.begin() as connection:  # the older one knows no waivers, and the newer not of it
+        event = second.event
+        assert event is not None
+        assert isinstance(event.data, Verdict)
+        await connection.execute(insert(violations), [violation_row(second.key, event, event.data)])
+    assert await states(reader) == {"open": ["web"], "waived": ["web"], "resolved": ["web"]}
+    await tell(store, third, log="3")
+    assert await states(reader) == {"open": [], "waived": ["web"], "resolved": ["web", "web"]}
+    await tell(store, fourth, log="4")
+    assert await states(reader) == {"open": [], "waived": [], "resolved": ["web", "web"]}
 
 
 async def test_each_waiver_says_what_it_covers_now(store: Store, reader: Reader) -> None:

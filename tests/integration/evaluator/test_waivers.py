@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from evaluator.app import GROUP, TOPICS, Evaluator
 from evaluator.rego.pool import WorkerPool
 from evaluator.state import State
@@ -43,10 +45,13 @@ def _event(
     return Record(topic, key, event)
 
 
-def _policy() -> Record:
-    body = policy_object(mode="enforce", authorities=[{"static": {"action": "fail"}}])
+def _policy(digest: str = "p1", *, broken: bool = False) -> Record:
+    """It fails everything, or does not compile."""
+    says = {"policy": {"type": "rego", "data": "package sigstore\nisCompliant {"}} if broken else {}
+    action = "pass" if broken else "fail"
+    body = policy_object(mode="enforce", authorities=[{"static": {"action": action}}], **says)
     body["metadata"]["name"] = "p"
-    data = PolicyApplied(cluster="c", name="p", digest="p1", object=body)
+    data = PolicyApplied(cluster="c", name="p", digest=digest, object=body)
     return _event(Topic.POLICIES, EventType.POLICY_APPLIED, "c/p", data)
 
 
@@ -101,6 +106,11 @@ class _Run:
             (each.resource.namespace, each.outcome, each.change, each.waiver.name if each.waiver else "")
             for each in found
         )
+
+    def held(self) -> list[str]:
+        """Of each verdict so far, what covers the violation before it."""
+        verdicts = [event.data for event in self.told if isinstance(event.data, Verdict)]
+        return [each.waived_before.name if each.waived_before else "" for each in verdicts]
 
 
 @asynccontextmanager
@@ -168,10 +178,50 @@ async def test_of_two_waivers_the_end_of_the_longer_one_brings_it_back() -> None
         assert await run.after(expect=1) == [(*SHOP, Change.RETURNED, "")]
 
 
-async def _restored(days: int, *records: Record) -> list[tuple[Outcome, Change, str]]:
-    """What a second run tells of what the first one had waived; `days` later, with these records."""
+@pytest.mark.parametrize("is_taken_back", [False, True])
+async def test_a_waiver_that_ends_while_its_policy_cannot_be_evaluated_brings_the_violation_back(
+    *, is_taken_back: bool
+) -> None:
+    async with _running() as run:
+        await run.after(_waiver(), _policy(), _resource(), expect=1)
+        broken = [("shop", Outcome.ERROR, Change.UPDATED, "")]
+        assert await run.after(_policy("p2", broken=True), expect=1) == broken
+        assert run.held() == ["", "w"]
+        assert "waiver" not in run.told[-1].extensions  # an error rings, whatever is waived
+        run.now = NOW + timedelta(days=0 if is_taken_back else 1)
+        returned = [("shop", Outcome.ERROR, Change.RETURNED, "")]
+        assert await run.after(*([_gone()] if is_taken_back else []), expect=1) == returned
+        assert run.held() == ["", "w", ""]
+        assert await run.after(_policy("p3"), expect=1) == [(*SHOP, Change.DEGRADED, "")]
+        assert len({event.id for event in run.told}) == len(run.told)
+
+
+async def test_after_an_error_a_waiver_still_covers_what_it_covered() -> None:
+    async with _running() as run:
+        await run.after(_waiver(), _policy(), _resource(), expect=1)
+        await run.after(_policy("p2", broken=True), expect=1)
+        assert await run.after(_policy("p3"), expect=1) == [(*SHOP, Change.UPDATED, "w")]
+
+
+async def test_an_error_of_what_was_not_waived_is_about_no_waiver() -> None:
+    async with _running() as run:
+        await run.after(_policy(), _resource(), expect=1)
+        await run.after(_policy("p2", broken=True), expect=1)
+        assert await run.after(_waiver(), _resource("ops"), expect=1) == [
+            ("ops", Outcome.ERROR, Change.NEW, "")
+        ]
+        assert run.held() == ["", "", ""]
+
+
+async def _restored(days: int, *records: Record, broken: bool = False) -> list[tuple[Outcome, Change, str]]:
+    """What a second run tells of what the first one had waived; `days` later, with these records.
+
+    `broken`: its policy could not be evaluated when the first one ended.
+    """
     async with _running() as run:
         await run.after(_waiver(days=2), _policy(), _resource(), expect=1)
+        if broken:
+            await run.after(_policy("p2", broken=True), expect=1)
         told = run.told
     state = State(remember=True)
     for event in told:
@@ -193,3 +243,13 @@ async def test_what_expired_or_was_taken_back_meanwhile_returns_after_a_restart(
     returned = [(Outcome.FAIL, Change.RETURNED, "")]
     assert await _restored(2, _waiver(days=2), _policy(), _resource()) == returned
     assert await _restored(1, _gone(), _policy(), _resource()) == returned
+
+
+async def test_what_a_waiver_covered_before_an_error_returns_after_a_restart() -> None:
+    policy = _policy("p2", broken=True)
+    assert await _restored(1, _waiver(days=2), policy, _resource(), broken=True) == []
+    returned = [(Outcome.ERROR, Change.RETURNED, "")]
+    assert await _restored(1, _gone(), policy, _resource(), broken=True) == returned
+    assert await _restored(2, _waiver(days=2), policy, _resource(), broken=True) == returned
+    mended = await _restored(1, _gone(), _policy("p3"), _resource(), broken=True)
+    assert mended == [(Outcome.FAIL, Change.RETURNED, "")]

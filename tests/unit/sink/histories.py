@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import strategies as st
@@ -21,6 +21,7 @@ from pipeline.events import (
     Topic,
     Verdict,
     Withdrawal,
+    is_violation,
     source_of,
     subject_of,
     verdict_key,
@@ -40,13 +41,17 @@ class Said:
     digest: str = "p1"
     reason: Withdrawal | None = None
     waiver: str = ""
+    """Of an error: of the violation before it."""
     image_removed: bool = False
+    returned: bool = False
 
 
 PASS = Said(Outcome.PASS)
 FAIL = Said(Outcome.FAIL)
 ERROR = Said(Outcome.ERROR)
 WAIVED = Said(Outcome.FAIL, waiver="legacy")
+STILL_WAIVED = Said(Outcome.ERROR, waiver="legacy")
+RETURNED = Said(Outcome.ERROR, returned=True)
 
 
 REMOVED = Said(Outcome.WITHDRAWN, reason=Withdrawal.OUT_OF_SCOPE, image_removed=True)
@@ -69,6 +74,7 @@ def verdict(
     images: Sequence[str] = ("nginx:1",),
     file: str = "",
 ) -> Verdict:
+    covering = waiver(said.waiver) if said.waiver else None
     return Verdict(
         cluster=cluster,
         resource=ResourceRef(
@@ -76,7 +82,7 @@ def verdict(
         ),
         policy=PolicyRef(name=policy, digest=said.digest, mode=said.mode, title="No root"),
         outcome=said.outcome,
-        change=Change.NEW,
+        change=Change.RETURNED if said.returned else Change.NEW,
         evaluated_at=at,
         owner=owner,
         message="runs as root" if said.outcome is Outcome.FAIL else "",
@@ -85,7 +91,8 @@ def verdict(
         reason=said.reason,
         image_removed=said.image_removed,
         file=file,
-        waiver=waiver(said.waiver) if said.waiver else None,
+        waiver=covering if said.outcome is not Outcome.ERROR else None,
+        waived_before=covering if said.outcome is Outcome.ERROR else None,
     )
 
 
@@ -119,26 +126,42 @@ def history(name: str, says: Sequence[Said], *, cluster: str = CLUSTER, file: st
     return records
 
 
-_SAYINGS = st.one_of(
-    st.builds(
-        Said,
-        st.sampled_from([Outcome.PASS, Outcome.WARN, Outcome.FAIL, Outcome.ERROR]),
-        st.sampled_from(Mode),
-        st.sampled_from(["p1", "p2"]),
-    ),
-    st.sampled_from(Withdrawal).map(withdrawn),
-    st.just(REMOVED),
-    st.builds(
-        Said, st.just(Outcome.FAIL), st.sampled_from(Mode), waiver=st.sampled_from(["legacy", "pilot"])
-    ),
+def as_told(moments: Sequence[Said]) -> list[Said]:
+    """What an evaluator says at these moments. `waiver` of a moment: the one there is, whatever the outcome.
+
+    An error has a say in it only after what was waived: that it still is, or is no more.
+    """
+    told: list[Said] = []
+    covered = False
+    for moment in moments:
+        may_be_waived = is_violation(moment.outcome, moment.mode)
+        if moment.outcome is Outcome.ERROR:
+            may_be_waived = covered
+        waiver = moment.waiver if may_be_waived else ""
+        returned = moment.outcome is Outcome.ERROR and covered and not waiver
+        told.append(replace(moment, waiver=waiver, returned=returned))
+        covered = bool(waiver)
+    return told
+
+
+_JUDGED = st.builds(
+    Said,
+    st.sampled_from([Outcome.PASS, Outcome.WARN, *[Outcome.FAIL] * 4, Outcome.ERROR, Outcome.ERROR]),
+    st.sampled_from(Mode),
+    st.sampled_from(["p1", "p2"]),
+    waiver=st.sampled_from(["", "legacy", "pilot"]),
 )
+_WITHDRAWN = st.sampled_from([*map(withdrawn, Withdrawal), REMOVED])
+_MOMENTS = st.one_of(_JUDGED, _JUDGED, _JUDGED, _JUDGED, _WITHDRAWN)
 
 
 @st.composite
 def logs(draw: st.DrawFn) -> list[Record]:
     """Histories of a few resources, in one log: each in its order, mixed with the others."""
     stories = [
-        history(name, draw(st.lists(_SAYINGS, max_size=6)), file=draw(st.sampled_from(["", "web.yaml"])))
+        history(
+            name, as_told(draw(st.lists(_MOMENTS, max_size=8))), file=draw(st.sampled_from(["", "w.yaml"]))
+        )
         for name in ("web", "db", "job")
     ]
     turns = draw(st.permutations([number for number, story in enumerate(stories) for _ in story]))

@@ -6,18 +6,35 @@ Not covered: offsets, which keep older verdicts from coming again (`tests/contra
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
+import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.bus import Record
-from pipeline.events import Event, Outcome, Verdict, Withdrawal, is_violation
-from sink.fold import fold
+from pipeline.events import Change, Event, Outcome, Verdict, Withdrawal, is_violation
+from sink.fold import Fold, fold
 from sink.rows import Row
-from tests.unit.sink.histories import ERROR, FAIL, PASS, START, WAIVED, Said, history, logs, withdrawn
+from sink.spans import Resolution
+from tests.unit.sink.histories import (
+    ERROR,
+    FAIL,
+    PASS,
+    REMOVED,
+    RETURNED,
+    START,
+    STILL_WAIVED,
+    WAIVED,
+    Said,
+    as_told,
+    history,
+    logs,
+    withdrawn,
+)
 
 
 @dataclass
@@ -30,17 +47,28 @@ class Tables:
     def write(self, records: Iterable[Record]) -> "Tables":
         last = {key: row["event_id"] for key, row in self.verdicts.items()}
         open_ = {row["verdict_key"]: row for row in self.violations.values() if row["resolved_at"] is None}
-        waived = {
-            row["verdict_key"]: row
-            for row in self.violations.values()
-            if row["resolution"] == "waived" and row["waiver_ended_at"] is None
-        }
+        waived = {row["verdict_key"]: row for row in self.violations.values() if _is_waived(row)}
         after = fold(map(_event, records), last, open_, waived)
+        self._take(after)
+        return self
+
+    def write_by_an_older_release(self, records: Iterable[Record]) -> "Tables":
+        """As a sink that knows no waivers does: a waived violation is one, and a waived span is over."""
+        last = {key: row["event_id"] for key, row in self.verdicts.items()}
+        open_ = {row["verdict_key"]: row for row in self.violations.values() if row["resolved_at"] is None}
+        known = [(key, event, _without_waiver(each)) for key, event, each in map(_event, records)]
+        self._take(fold(known, last, open_, {}))
+        return self
+
+    def _take(self, after: Fold) -> None:
         self.verdicts |= after.verdicts
-        self.violations |= after.violations
+        for id_, row in after.violations.items():  # one by one, as the database's unique indexes see them
+            self.violations[id_] = row
+            of_key = [each for each in self.violations.values() if each["verdict_key"] == row["verdict_key"]]
+            assert sum(each["resolved_at"] is None for each in of_key) <= 1
+            assert sum(map(_is_waived, of_key)) <= 1
         for key in after.ended:
             self.verdicts.pop(key, None)
-        return self
 
     def spans(self) -> list[tuple[object, ...]]:
         """When each violation opened, was last seen and ended, in minutes, and how."""
@@ -52,6 +80,18 @@ class Tables:
             )
             for row in self.violations.values()
         )
+
+
+def _is_waived(row: Row) -> bool:
+    return bool(row["resolution"] == "waived" and row["waiver_ended_at"] is None)
+
+
+def _is_open(row: Row) -> bool:
+    return row["resolved_at"] is None
+
+
+def _without_waiver(verdict: Verdict) -> Verdict:
+    return msgspec.structs.replace(verdict, waiver=None, waived_before=None, change=Change.NEW)
 
 
 def _event(record: Record) -> tuple[str, Event, Verdict]:
@@ -94,11 +134,56 @@ def test_a_violation_that_is_born_waived_is_over_at_once_and_seen_while_it_is_th
     assert (row["waiver"], row["waiver_owner"], row["waiver_ended_at"]) == ("pilot", "team", None)
 
 
-def test_what_is_fixed_under_a_waiver_is_waived_no_more_and_opens_nothing() -> None:
-    tables = Tables().write(history("web", [FAIL, WAIVED, PASS, PASS]))
+@pytest.mark.parametrize(
+    ("said", "how"),
+    [
+        (PASS, "fixed"),
+        (REMOVED, "fixed"),
+        (Said(Outcome.PASS, digest="p2"), "policy_changed"),
+        *((withdrawn(reason), reason.value) for reason in Withdrawal),
+    ],
+)
+def test_what_ends_under_a_waiver_opens_nothing_and_says_how_it_ended(said: Said, how: str) -> None:
+    tables = Tables().write(history("web", [FAIL, WAIVED, said, PASS]))
     assert tables.spans() == [(0, 1, 1, "waived")]
     (row,) = tables.violations.values()
-    assert row["waiver_ended_at"] == START + timedelta(minutes=2)
+    assert (row["waiver_ended_at"], row["waiver_resolution"]) == (START + timedelta(minutes=2), how)
+
+
+def test_what_comes_back_when_its_waiver_ends_did_not_end() -> None:
+    ended, again = Tables().write(history("web", [WAIVED, FAIL])).violations.values()
+    assert (ended["waiver_ended_at"], ended["waiver_resolution"]) == (again["opened_at"], None)
+
+
+def test_a_waiver_that_ends_while_nothing_can_be_evaluated_leaves_the_violation_open() -> None:
+    tables = Tables().write(history("web", as_told([WAIVED, STILL_WAIVED, ERROR, ERROR])))
+    assert tables.spans() == [(0, 0, 0, "waived"), (2, 2, None, None)]
+    waived, again = tables.violations.values()
+    assert (waived["waiver_ended_at"], waived["waiver_resolution"]) == (again["opened_at"], None)
+    assert (again["outcome"], again["message"], again["waiver"]) == ("fail", "runs as root", "")
+
+
+def test_an_error_under_another_waiver_says_which_one_it_is() -> None:
+    other = Said(Outcome.ERROR, waiver="pilot")
+    (row,) = Tables().write(history("web", [WAIVED, other])).violations.values()
+    assert (row["waiver"], row["outcome"], row["last_seen_at"]) == ("pilot", "fail", START)
+
+
+def test_an_error_of_an_older_evaluator_says_nothing_of_a_waiver() -> None:
+    (row,) = Tables().write(history("web", [WAIVED, ERROR])).violations.values()
+    assert _is_waived(row)
+
+
+@pytest.mark.parametrize("last", [PASS, FAIL, WAIVED, RETURNED, STILL_WAIVED])
+def test_what_an_older_release_opened_although_it_was_waived_is_told_apart(last: Said) -> None:
+    first, second, third, fourth = history("web", [WAIVED, WAIVED, last, PASS])
+    tables = Tables().write([first]).write_by_an_older_release([second]).write([third])
+    waived, open_ = (
+        [row for row in tables.violations.values() if is_so(row)] for is_so in (_is_waived, _is_open)
+    )
+    assert (len(waived), len(open_)) == (last.waiver != "", not last.waiver and last is not PASS)
+    tables.write([fourth])
+    assert not any(_is_waived(row) or _is_open(row) for row in tables.violations.values())
 
 
 def test_only_the_beginning_of_a_waiver_is_news_for_whoever_follows() -> None:
@@ -157,31 +242,77 @@ def test_a_log_that_comes_again_from_its_beginning_leaves_the_same_rows(
     assert Tables().write(log[:seen]).write(log) == Tables().write(log)
 
 
+def _stands(told: Iterable[Verdict]) -> str:
+    """What a key has after these verdicts, in plain words."""
+    stands = ""
+    for each in told:
+        if each.outcome is Outcome.ERROR:
+            stands = "open" if stands == "waived" and each.waived_before is None else stands
+        elif is_violation(each.outcome, each.policy.mode):
+            stands = "waived" if each.waiver else "open"
+        else:
+            stands = ""
+    return stands
+
+
+def _stand(tables: Tables) -> dict[str, str]:
+    """Likewise, as the rows have it. A key is never both."""
+    found: dict[str, str] = {}
+    for row in tables.violations.values():
+        if _is_open(row) or _is_waived(row):
+            assert row["verdict_key"] not in found
+            found[row["verdict_key"]] = "open" if _is_open(row) else "waived"
+    return found
+
+
+def _stories(log: Iterable[Record]) -> dict[str, list[Verdict]]:
+    stories: defaultdict[str, list[Verdict]] = defaultdict(list)
+    for record in log:
+        stories[record.key].append(_event(record)[2])
+    return stories
+
+
 @given(logs())
-def test_of_each_key_at_most_one_violation_is_open_or_waived_and_it_is_what_the_last_verdict_says(
-    log: Sequence[Record],
+def test_of_each_key_at_most_one_violation_is_open_or_waived_and_it_is_what_was_said(
+    log: list[Record],
 ) -> None:
-    tables = Tables().write(log)
-    open_ = [row["verdict_key"] for row in tables.violations.values() if row["resolved_at"] is None]
-    last = {record.key: _event(record)[2] for record in log}
-    said = {key: verdict for key, verdict in last.items() if verdict.outcome is not Outcome.ERROR}
-    assert len(open_) == len(set(open_))
-    violated = {key for key, each in said.items() if is_violation(each.outcome, each.policy.mode)}
-    waived = {key for key in violated if said[key].waiver}
-    assert {key for key in said if key in open_} == violated - waived
-    now = [row for row in tables.violations.values() if row["waiver"] and row["waiver_ended_at"] is None]
-    assert len(now) == len({row["verdict_key"] for row in now})
-    assert {row["verdict_key"] for row in now if row["verdict_key"] in said} == waived
+    said = {key: _stands(story) for key, story in _stories(log).items()}
+    assert _stand(Tables().write(log)) == {key: stands for key, stands in said.items() if stands}
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from([WAIVED, WAIVED, FAIL, PASS, ERROR]), st.booleans()), max_size=8),
+    st.sampled_from([WAIVED, FAIL, PASS]),
+)
+def test_two_releases_that_take_turns_leave_nothing_open_and_waived(
+    turns: list[tuple[Said, bool]], last: Said
+) -> None:
+    """Whatever an older one made of it, the next word of the newer one is what counts."""
+    log = history("web", as_told([*(said for said, _ in turns), replace(last, digest="p3")]))
+    tables = Tables()
+    for record, is_older in zip(log, [*(is_older for _, is_older in turns), False], strict=True):
+        write = tables.write_by_an_older_release if is_older else tables.write
+        write([record])
+    assert list(_stand(tables).values()) == ([] if last is PASS else ["waived" if last.waiver else "open"])
 
 
 @given(logs())
 def test_a_violation_ends_after_it_began_and_says_how(log: list[Record]) -> None:
-    for row in Tables().write(log).violations.values():
+    tables = Tables().write(log)
+    begins = {(row["verdict_key"], row["opened_at"]) for row in tables.violations.values()}
+    for row in tables.violations.values():
         assert row["opened_at"] <= row["last_seen_at"]
         assert (row["resolved_at"] is None) == (row["resolution"] is None)
-        if row["resolution"] == "waived":
-            assert row["waiver"]
-            assert row["waiver_ended_at"] is None or row["resolved_at"] < row["waiver_ended_at"]
-        else:
-            assert row["waiver"] == ""
+        if row["resolution"] != "waived":
+            assert row["resolution"] is None or Resolution(row["resolution"])
+            assert (row["waiver"], row["waiver_ended_at"], row["waiver_resolution"]) == ("", None, None)
             assert row["resolved_at"] is None or row["last_seen_at"] < row["resolved_at"]
+            continue
+        assert row["waiver"]
+        if row["waiver_ended_at"] is None:
+            assert row["waiver_resolution"] is None
+            continue
+        assert row["resolved_at"] < row["waiver_ended_at"]
+        came_back = (row["verdict_key"], row["waiver_ended_at"]) in begins
+        assert came_back == (row["waiver_resolution"] is None)
+        assert came_back or Resolution(row["waiver_resolution"]) is not Resolution.WAIVED

@@ -7,7 +7,18 @@ import pytest
 
 from pipeline.events import Mode, Outcome, Withdrawal
 from sink.spans import Before, Continues, Opens, Resolution, Resolves, Step, Unwaives, Waives, step
-from tests.unit.sink.histories import ERROR, FAIL, PASS, REMOVED, WAIVED, Said, verdict, withdrawn
+from tests.unit.sink.histories import (
+    ERROR,
+    FAIL,
+    PASS,
+    REMOVED,
+    RETURNED,
+    STILL_WAIVED,
+    WAIVED,
+    Said,
+    verdict,
+    withdrawn,
+)
 
 WARN = Said(Outcome.WARN)
 ENFORCED_WARN = Said(Outcome.WARN, Mode.ENFORCE)
@@ -44,6 +55,16 @@ def test_a_policy_that_only_warns_from_now_on_was_changed() -> None:
 
 def test_an_error_ends_nothing() -> None:
     assert after(ERROR, is_open=True) is None
+    assert after(RETURNED, is_open=True) is None
+
+
+def test_an_error_opens_nothing_whatever_it_says_of_waivers() -> None:
+    assert after(RETURNED, is_open=False) is None
+    assert after(STILL_WAIVED, is_open=False) is None
+
+
+def test_an_error_may_say_that_what_is_open_is_waived() -> None:
+    assert after(STILL_WAIVED, is_open=True) == Waives()
 
 
 @pytest.mark.parametrize("reason", Withdrawal)
@@ -63,13 +84,17 @@ def test_a_violation_that_a_waiver_covers_is_waived_whatever_was_before(before: 
 @pytest.mark.parametrize(
     ("said", "expected"),
     [
-        (FAIL, Unwaives(opens=True)),
-        (PASS, Unwaives(opens=False)),
-        (withdrawn(Withdrawal.RESOURCE_DELETED), Unwaives(opens=False)),
+        (FAIL, Unwaives(None)),
+        (PASS, Unwaives(Resolution.FIXED)),
+        (Said(Outcome.PASS, digest="p2"), Unwaives(Resolution.POLICY_CHANGED)),
+        (REMOVED, Unwaives(Resolution.FIXED)),
+        *((withdrawn(reason), Unwaives(Resolution(reason.value))) for reason in Withdrawal),
         (ERROR, None),
+        (STILL_WAIVED, Waives()),
+        (RETURNED, Unwaives(None)),
     ],
 )
-def test_what_was_waived_is_a_violation_again_or_over_and_an_error_says_neither(
+def test_what_was_waived_is_a_violation_again_or_over_and_an_error_says_only_what_became_of_the_waiver(
     said: Said, expected: Step
 ) -> None:
     assert step(verdict(said), Before.WAIVED, "p1") == expected
