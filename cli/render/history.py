@@ -4,7 +4,7 @@ from datetime import datetime
 
 from cli.render.columns import Column, Row, age
 from cli.render.items import Layout
-from cli.render.violations import FIELDS, MODES, SHORT, record, said
+from cli.render.violations import FIELDS, MODES, SHORT, record, resolution, said
 from sink.queries.model import Occurrence
 
 _COLUMNS = (
@@ -40,7 +40,7 @@ def _row(each: Occurrence, now: datetime) -> Row:
     return (
         f"{each.opened_at:%Y-%m-%d %H:%M:%S}",
         age((each.resolved_at or now) - each.opened_at),
-        each.resolution or "open",
+        resolution(each) or "open",
         each.id[:SHORT],
         *(each.cluster, resource.namespace, resource.kind, resource.name),
         each.policy,

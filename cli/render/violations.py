@@ -43,6 +43,7 @@ FIELDS = tuple(
             *("POLICY", "MODE", "OUTCOME", "OPENED AT", "LAST SEEN AT", "RESOLVED AT", "RESOLUTION"),
             *("IMAGES", "FILE", "MESSAGE", "WARNING"),
             *("WAIVER", "WAIVER OWNER", "WAIVER REASON", "WAIVER TICKET", "WAIVER EXPIRES AT"),
+            "WAIVER RESOLUTION",
         ),
     )
 )
@@ -92,7 +93,13 @@ def _start(violation: Violation, now: datetime) -> Row:
 
 def _end(violation: Violation, now: datetime) -> Row:
     ended = violation.resolved_at
-    return (f"{age(now - ended)} ago" if ended else "", violation.resolution or "")
+    return (f"{age(now - ended)} ago" if ended else "", resolution(violation))
+
+
+def resolution(violation: Violation) -> str:
+    """How it ended; of one that ended while it was waived, both: `waived, fixed`."""
+    under = violation.waiver.resolution if violation.waiver else None
+    return ", ".join(filter(None, (violation.resolution, under)))
 
 
 def _waiver(violation: Violation, now: datetime) -> Row:
@@ -125,8 +132,11 @@ def record(violation: Violation) -> Row:
 def _waiver_record(violation: Violation) -> Row:
     waiver = violation.waiver
     if waiver is None:
-        return ("",) * 5
-    return (waiver.name, waiver.owner, waiver.reason, waiver.ticket or "", waiver.expires_at.isoformat())
+        return ("",) * 6
+    return (
+        *(waiver.name, waiver.owner, waiver.reason, waiver.ticket or "", waiver.expires_at.isoformat()),
+        waiver.resolution or "",
+    )
 
 
 def owner_name(violation: Violation) -> str:
@@ -168,7 +178,8 @@ def fields(violation: Detail, policy: Policy | None, now: datetime) -> Iterator[
     yield "Opened", _moment(violation.opened_at, now)
     yield "Last verdict", _moment(violation.last_seen_at, now)
     if violation.resolved_at:
-        yield "Resolved", f"{_moment(violation.resolved_at, now)}: {_how(violation)}"
+        how = _ended(violation.resolution, violation.image)
+        yield "Resolved", f"{_moment(violation.resolved_at, now)}: {how}"
     yield "Waiver", list(_waived(violation, now))
     yield "Before", list(_before(violation, now))
     yield "Next", list(_next(violation, policy))
@@ -185,10 +196,10 @@ _HOW = {
 }
 
 
-def _how(violation: Violation) -> str:
-    if violation.image and violation.resolution == "fixed":
+def _ended(resolution: str | None, image: str | None) -> str:
+    if image and resolution == "fixed":
         return "fixed, the image complies now, or the resource has it no more"
-    return _HOW[violation.resolution or ""]
+    return _HOW[resolution or ""]
 
 
 def _waived(violation: Violation, now: datetime) -> Iterator[str]:
@@ -198,7 +209,8 @@ def _waived(violation: Violation, now: datetime) -> Iterator[str]:
     yield f"{waiver.name} of {waiver.owner}: {waiver.reason}"
     yield waiver.ticket or ""
     if waiver.ended_at:
-        yield f"covered it until {waiver.ended_at:%Y-%m-%d %H:%M:%S} UTC"
+        over = _ended(waiver.resolution, violation.image) if waiver.resolution else "then it was open again"
+        yield f"covered it until {waiver.ended_at:%Y-%m-%d %H:%M:%S} UTC: {over}"
     elif waiver.expires_at <= now:
         yield (
             f"was over at {waiver.expires_at:%Y-%m-%d %H:%M:%S} UTC; "

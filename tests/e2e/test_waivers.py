@@ -3,6 +3,7 @@
 Not covered: what a document may say, and what covers what (`tests/unit/watcher`, `tests/unit/evaluator`).
 """
 
+import csv
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,42 @@ def test_a_scan_does_not_fail_for_what_is_waived(folder: Path) -> None:
     assert "warning: waiver typo: there is no policy no-priv" in ran.err
     assert [each["unknownPolicies"] for each in ran.report["waivers"]] == [[], ["no-priv"]]
     assert tocsin(folder, "scan", "deploy", "-p", "policies").code == 1
+
+
+def scanned(folder: Path) -> int:
+    return tocsin(
+        folder, "scan", "deploy", "-p", "policies", "--waivers", "waivers", "--strict", "--db", DB
+    ).code
+
+
+def test_what_is_fixed_while_it_is_waived_says_so_wherever_it_is_shown(folder: Path) -> None:
+    write(folder / "waivers" / "pilot.yaml", pilot())
+    assert scanned(folder) == 0
+    write(folder / "deploy" / "bad.yaml", pod("bad"))
+    assert scanned(folder) == 0
+    assert listed(folder, "--waived") == []
+    (ended,) = tocsin(folder, "violations", "history", "--db", DB, "-o", "json").report
+    assert (ended["resolution"], ended["waiver"]["resolution"]) == ("waived", "fixed")
+    for words in (("list", "--resolved"), ("history",)):
+        assert "waived, fixed" in tocsin(folder, "violations", *words, "--db", DB).out
+    shown = tocsin(folder, "violations", "show", ended["id"], "--db", DB).out
+    assert "UTC: fixed, the resource complies now" in shown
+    (row,) = csv.DictReader(
+        tocsin(folder, "violations", "list", "--all", "--db", DB, "-o", "csv").out.splitlines()
+    )
+    assert (row["resolution"], row["waiver_resolution"]) == ("waived", "fixed")
+
+
+def test_a_waiver_that_ends_while_its_policy_is_broken_leaves_the_violation_open(folder: Path) -> None:
+    write(folder / "waivers" / "pilot.yaml", pilot())
+    assert scanned(folder) == 0
+    write(folder / "policies" / "no-privileged.yaml", policy("no-privileged", "isCompliant {"))
+    assert scanned(folder) == 3
+    assert listed(folder, "--all") == [("pilot", "waived")]
+    (folder / "waivers" / "pilot.yaml").unlink()
+    assert scanned(folder) == 3
+    assert listed(folder, "--all") == [("pilot", "waived"), ("", None)]
+    assert listed(folder, "--waived") == []
 
 
 def test_lint_finds_nothing_in_waivers_that_are_right(folder: Path) -> None:
