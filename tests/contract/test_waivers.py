@@ -31,7 +31,7 @@ from sink.queries.words import Sort, State
 from sink.rows import violation_row
 from sink.store import Store
 from sink.tables import violations
-from tests.contract.test_inventory import checked
+from tests.contract.test_inventory import applied, checked
 from tests.contract.test_store import delivery
 from tests.unit.sink.histories import (
     CLUSTER,
@@ -126,7 +126,13 @@ async def test_what_is_waived_is_neither_open_nor_gone_and_says_by_whom(store: S
 async def test_a_waiver_that_is_over_covers_nothing_though_nobody_evaluated_since(
     store: Store, reader: Reader
 ) -> None:
-    await tell(store, waiver(), checked("no-root", "p1", 0), *history("web", [FAIL, WAIVED]))
+    await tell(
+        store,
+        waiver(),
+        applied("no-root", "p1", 0),
+        checked("no-root", "p1", 0),
+        *history("web", [FAIL, WAIVED]),
+    )
     (key,) = {record.key.rpartition("/")[0] for record in history("web", [FAIL])}
     end = START + timedelta(days=9)
     for now, covered_by, waived, over in ((end - timedelta(seconds=1), "legacy", 1, 0), (end, "", 0, 1)):
@@ -208,7 +214,13 @@ async def test_each_waiver_says_what_it_covers_now(store: Store, reader: Reader)
 async def test_a_policy_that_is_named_and_not_loaded_is_pointed_out_a_glob_is_not(
     store: Store, reader: Reader
 ) -> None:
-    await tell(store, waiver(), waiver("typo", policy="no-rot"), checked("no-root", "p1", 0))
+    await tell(
+        store,
+        waiver(),
+        waiver("typo", policy="no-rot"),
+        applied("no-root", "p1", 0),
+        checked("no-root", "p1", 0),
+    )
     unknown = {each.name: each.unknown_policies for each in await list_waivers(reader)}
     assert unknown == {"legacy": (), "typo": ("no-rot",)}
 
@@ -255,7 +267,13 @@ async def test_whoever_follows_hears_of_a_waiver_once(store: Store, reader: Read
 
 
 async def test_readiness_counts_what_is_waived_as_refused_and_says_so(store: Store, reader: Reader) -> None:
-    await tell(store, checked("no-root", "p1", 0), *history("web", [WAIVED]), *history("api", [FAIL]))
+    await tell(
+        store,
+        applied("no-root", "p1", 0),
+        checked("no-root", "p1", 0),
+        *history("web", [WAIVED]),
+        *history("api", [FAIL]),
+    )
     (found,) = await readiness(reader, terms(["no-root"]), (), START, START)
     assert (found.refused, found.waived, found.ready) == (2, 1, False)
 
