@@ -122,7 +122,7 @@ async def _queries(url: str) -> list[tuple[str, float]]:
     since = datetime.now(UTC) - timedelta(days=7)
     async with Reader.open(url) as reader:
         (some, *_), _ = await list_violations(reader, Filter(), Sort.NEWEST, 1, list)
-        (policy, *_) = await list_policies(reader, [some.cluster], some.policy)
+        (policy, *_) = await list_policies(reader, terms([some.cluster]), some.policy)
 
         def flat(sort: Sort, limit: int = 100, **wanted: Any) -> Callable[[], Awaitable[Any]]:
             return lambda: list_violations(reader, Filter(**wanted), sort, limit, list)

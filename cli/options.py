@@ -40,6 +40,13 @@ class ShowFormat(StrEnum):
     YAML = "yaml"
 
 
+class ReadinessBy(StrEnum):
+    """What one row of `policies readiness` is about."""
+
+    POLICY = "policy"
+    WORKLOAD = "workload"
+
+
 class DoctorFormat(StrEnum):
     """Output formats of `doctor`."""
 

@@ -22,12 +22,14 @@ from pipeline.settings import load_settings
 from sink.queries.inventory import PolicyVersion, current_policies
 from sink.queries.model import Policy
 from sink.queries.policies import list_policies
+from sink.queries.terms import terms
 
 
 async def list_(clusters: Sequence[str], output: ListFormat, *, db: str | None) -> ExitCode:
     """Print the policies that are loaded."""
     async with reader_of(load_settings(db=db)) as reader:
-        found = _asking(await list_policies(reader, clusters), await current_policies(reader, clusters))
+        wanted = terms(clusters)
+        found = _asking(await list_policies(reader, wanted), await current_policies(reader, wanted))
     with reader_may_leave():
         write_items(iter(found), output, layout(datetime.now(UTC)), sys.stdout)
     if not found:
@@ -39,8 +41,9 @@ async def list_(clusters: Sequence[str], output: ListFormat, *, db: str | None) 
 async def show(name: str, clusters: Sequence[str], output: ShowFormat, *, db: str | None) -> ExitCode:
     """Print one policy."""
     async with reader_of(load_settings(db=db)) as reader:
-        named = await list_policies(reader, clusters, name)
-        found = _asking(named, await current_policies(reader, clusters))
+        wanted = terms(clusters)
+        named = await list_policies(reader, wanted, name)
+        found = _asking(named, await current_policies(reader, wanted))
     if not found:
         where = f" in cluster {clip(', '.join(clusters))}" if clusters else ""
         raise UsageError(

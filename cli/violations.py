@@ -28,6 +28,7 @@ from sink.queries.groups import list_groups
 from sink.queries.model import Violation
 from sink.queries.policies import list_policies
 from sink.queries.summary import summarise
+from sink.queries.terms import Term
 from sink.queries.violations import count_waived, detail, find_violations, list_history, list_violations
 from sink.queries.words import By, Sort, State
 
@@ -184,7 +185,7 @@ async def show(prefix: str, output: ShowFormat, *, db: str | None) -> ExitCode:
             named = ", ".join(f"{each.id} ({subject(each)}, {each.policy})" for each in found)
             raise UsageError(f"{clip(prefix)!r} begins the ids of several violations: {named}")
         (violation,) = found
-        policies = await list_policies(reader, [violation.cluster], violation.policy)
+        policies = await list_policies(reader, [Term(violation.cluster)], violation.policy)
         policy = policies[0] if policies else None
         whole = await detail(reader, violation, policy)
     with reader_may_leave():

@@ -17,6 +17,7 @@ from pipeline.errors import ExitCode, UsageError, clip
 from pipeline.settings import Settings, load_settings
 from pipeline.waivers import unknown_policies
 from sink.queries.model import Waiver
+from sink.queries.terms import terms
 from sink.queries.waivers import list_waivers
 from watcher.manifests import PathProblem, find
 from watcher.reading import EndOfFile, FoundPolicy
@@ -42,7 +43,7 @@ async def list_(asked: Asked, *, exit_code: bool, db: str | None) -> ExitCode:
     moment = datetime.now(UTC)
     within = parse_age(asked.expiring, "--expiring") if asked.expiring is not None else None
     async with reader_of(load_settings(db=db)) as reader:
-        known = await list_waivers(reader, asked.clusters)
+        known = await list_waivers(reader, terms(asked.clusters))
 
     def wanted(waiver: Waiver) -> bool:
         state = status(waiver, moment)

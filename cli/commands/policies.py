@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from cli.commands import filters
 from cli.options import (
     PLAIN_HELP,
     Database,
@@ -12,6 +13,7 @@ from cli.options import (
     LintFormat,
     ListFormat,
     Namespace,
+    ReadinessBy,
     ShowFormat,
     TestFormat,
 )
@@ -21,15 +23,10 @@ app = typer.Typer(
 )
 
 
-Clusters = Annotated[
-    list[str] | None, typer.Option("--cluster", metavar="NAME", help="In this cluster. May be repeated.")
-]
-
-
 @app.command("list")
 def list_(
     *,
-    cluster: Clusters = None,
+    cluster: filters.Cluster = None,
     output: Annotated[ListFormat, typer.Option("--output", "-o", help="Format.")] = ListFormat.TABLE,
     db: Database = None,
 ) -> None:
@@ -78,7 +75,7 @@ def catalog(
 def show(
     *,
     name: Annotated[str, typer.Argument(metavar="NAME", help="Of a policy.")],
-    cluster: Clusters = None,
+    cluster: filters.Cluster = None,
     output: Annotated[ShowFormat, typer.Option("--output", "-o", help="Format.")] = ShowFormat.TABLE,
     db: Database = None,
 ) -> None:
@@ -102,11 +99,16 @@ def diff(
         list[str],
         typer.Argument(metavar="NEW", help="Policies: files, folders, catalog:SET, or - for stdin."),
     ],
-    cluster: Clusters = None,
-    namespace: Annotated[
+    waivers: Annotated[
         list[str] | None,
-        typer.Option("--namespace", "-n", metavar="NAME", help="In this namespace. May be repeated."),
+        typer.Option(
+            "--waivers",
+            metavar="PATH",
+            help="New waivers: a file or a folder, in place of what the database has of it. May be repeated.",
+        ),
     ] = None,
+    cluster: filters.Cluster = None,
+    namespace: filters.Namespace = None,
     exit_code: Annotated[
         bool,
         typer.Option("--exit-code", help="Exit with 1 when something would newly violate or be refused."),
@@ -125,6 +127,7 @@ def diff(
       tocsin policies diff policies/web.yaml
       tocsin policies diff catalog:restricted -n shop
       tocsin policies diff policies/ --cluster prod --exit-code -o json
+      tocsin policies diff policies/ --waivers waivers.yaml
 
     \b
     Exit codes:
@@ -139,6 +142,7 @@ def diff(
 
     options = DiffOptions(
         paths=tuple(paths),
+        waivers=tuple(waivers or ()),
         clusters=tuple(cluster or ()),
         namespaces=tuple(namespace or ()),
         output=output,
@@ -152,40 +156,56 @@ def readiness(
     *,
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="POLICY", help="Names or globs. [every policy in mode warn]"),
+        typer.Argument(metavar="[POLICY]...", help="Names or globs. [every policy in mode warn]"),
     ] = None,
-    cluster: Clusters = None,
+    cluster: filters.Cluster = None,
     since: Annotated[
         str, typer.Option("--since", metavar="TIME", help="What the trend begins with: 24h, 7d, a date.")
     ] = "7d",
+    by: Annotated[
+        ReadinessBy | None,
+        typer.Option(
+            "--by", help="What a row is about; default: policy; of one policy, or with -o wide, both."
+        ),
+    ] = None,
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help="Exit with 1 when a policy is not ready.")
     ] = False,
     output: Annotated[ListFormat, typer.Option("--output", "-o", help="Format.")] = ListFormat.TABLE,
     db: Database = None,
 ) -> None:
-    """Say what would be refused if policies in mode warn were in mode enforce.
+    """Say what would be refused if policies in mode warn were in mode enforce, and of which workloads.
 
     A policy is ready when nothing would be: no resource fails it, passes it with a warning, or
-    could not be evaluated.
+    could not be evaluated. One without any verdict is not ready: nothing is known of it.
 
     \b
     Examples:
       tocsin policies readiness
       tocsin policies readiness no-latest-tag --exit-code
       tocsin policies readiness 'baseline-*' --since 30d -o json
+      tocsin policies readiness --by workload -o csv
 
     \b
     Exit codes:
       0  answered
       1  with --exit-code: a policy is not ready
-      2  wrong usage, or no such policy
-      3  the database cannot be used
+      2  wrong usage, or no such policy or cluster
+      3  the database cannot be used, or holds no policy
     """
     from cli.invoke import finish
+    from cli.whatif.readiness import ReadinessOptions
     from cli.whatif.readiness import readiness as run
 
-    finish(run(tuple(names or ()), tuple(cluster or ()), since, output, exit_code=exit_code, db=db))
+    options = ReadinessOptions(
+        names=tuple(names or ()),
+        clusters=tuple(cluster or ()),
+        since=since,
+        by=by,
+        output=output,
+        exit_code=exit_code,
+    )
+    finish(run(options, db=db))
 
 
 @app.command("test")

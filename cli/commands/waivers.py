@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from cli.commands import filters
 from cli.options import PLAIN_HELP, Database, ListFormat, Policies
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=PLAIN_HELP, help="Exceptions from policies.")
@@ -12,9 +13,7 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode=PLAIN_HELP, help="Excep
 @app.command("list")
 def list_(
     *,
-    cluster: Annotated[
-        list[str] | None, typer.Option("--cluster", metavar="NAME", help="Of this cluster; may be repeated.")
-    ] = None,
+    cluster: filters.Cluster = None,
     expired: Annotated[bool, typer.Option("--expired", help="Those that are over.")] = False,
     expiring: Annotated[
         str | None, typer.Option("--expiring", metavar="AGE", help="Those that end within 14d, 12h, ...")

@@ -1,17 +1,18 @@
-"""Whether policies can be enforced, as table rows and CSV records. Pure."""
+"""Whether policies can be enforced, and what hinders it, as table rows and CSV records. Pure."""
 
 from datetime import datetime
 
 from cli.render.columns import Column, Row, age
 from cli.render.items import Layout
 from cli.render.violations import MODES
-from sink.queries.model import Readiness
+from pipeline.events import Outcome
+from sink.queries.model import Readiness, Refusal
 
 _COLUMNS = (
     Column("POLICY", wraps=True),
     Column("CLUSTER", wide=True),
     Column("MODE", styles=MODES),
-    Column("ENFORCE", styles={"ready": "green", "not ready": "bold red"}),
+    Column("ENFORCE", styles={"ready": "green", "not ready": "bold red", "unknown": "yellow"}),
     Column("REFUSED"),
     Column("WAIVED"),
     Column("ERRORS"),
@@ -60,11 +61,66 @@ def layout(now: datetime) -> Layout[Readiness]:
 
 def _start(each: Readiness) -> Row:
     return (
-        *(each.policy, each.cluster, each.mode, "ready" if each.ready else "not ready"),
+        *(each.policy, each.cluster, each.mode, _state(each)),
         *map(str, (each.refused, each.waived, each.errors, each.workloads, each.resources)),
     )
+
+
+def _state(each: Readiness) -> str:
+    if each.ready:
+        return "ready"
+    return "not ready" if each.evaluated else "unknown"
 
 
 def _rest(each: Readiness) -> Row:
     change = each.open - each.open_before
     return (f"{change:+d}" if change else "0", each.title, each.problem or "")
+
+
+_REASONS = {
+    Outcome.FAIL: "fails",
+    Outcome.WARN: "passes with a warning",
+    Outcome.ERROR: "cannot be evaluated",
+}
+
+_WORKLOADS = (
+    Column("REASON", styles={"fails": "bold red", "cannot be evaluated": "yellow"}),
+    Column("POLICY", wraps=True),
+    Column("CLUSTER", wide=True),
+    Column("NAMESPACE", wraps=True),
+    Column("KIND"),
+    Column("NAME", wraps=True),
+    Column("COUNT"),
+    Column("WAIVED"),
+    Column("MESSAGE", wraps=True),
+)
+
+_WORKLOAD_FIELDS = tuple(
+    map(
+        Column,
+        (
+            *("OUTCOME", "POLICY", "CLUSTER", "NAMESPACE", "KIND", "NAME"),
+            *("RESOURCES", "WAIVED", "WAIVER", "MESSAGE"),
+        ),
+    )
+)
+
+
+def refusals() -> Layout[Refusal]:
+    """How workloads that would be refused are listed."""
+
+    def names(each: Refusal) -> Row:
+        return (each.policy, each.cluster, each.namespace, each.workload.kind, each.workload.name)
+
+    def row(each: Refusal) -> Row:
+        message = f"{each.message} (waiver {each.waiver})" if each.waiver else each.message
+        return (_REASONS[each.outcome], *names(each), str(each.resources), str(each.waived), message)
+
+    def record(each: Refusal) -> Row:
+        numbers = (str(each.resources), str(each.waived))
+        return (each.outcome.value, *names(each), *numbers, each.waiver or "", each.message)
+
+    def name(each: Refusal) -> str:
+        return "/".join(filter(None, (each.namespace, each.workload.kind, each.workload.name)))
+
+    return Layout(_WORKLOADS, row, _WORKLOAD_FIELDS, record, name)

@@ -14,6 +14,7 @@ from cli.options import ShowFormat
 from cli.render.whatif import write_what_if
 from cli.whatif.comparing import Tally, Workload
 from cli.whatif.policies import load_candidates, read_candidates
+from cli.whatif.waivers import counting, read_waivers
 from cli.wire import images_for, now
 from evaluator.asking import informed
 from evaluator.evaluation import Finding, conclude, inquire
@@ -31,7 +32,9 @@ from pipeline.waivers import WaiverRef
 from sink.queries.inventory import Kept, count_without_object, current_policies, inventory
 from sink.queries.model import Standing
 from sink.queries.reader import Reader
+from sink.queries.readiness import known_clusters
 from sink.queries.standings import standings
+from sink.queries.terms import terms
 from sink.queries.waivers import waivers_of
 
 
@@ -40,6 +43,7 @@ class DiffOptions:
     """What the command line says beyond settings."""
 
     paths: tuple[str, ...]
+    waivers: tuple[str, ...]
     clusters: tuple[str, ...]
     namespaces: tuple[str, ...]
     output: ShowFormat
@@ -50,24 +54,24 @@ async def diff(options: DiffOptions, *, db: str | None, engine: EngineChoice | N
     """Evaluate on the inventory, compare, print. Raises UsageError, StoreError, EvaluationError."""
     settings = load_settings(db=db, engine=engine)
     candidates = read_candidates(options.paths, settings)
-    where = (options.clusters, options.namespaces)
+    new = read_waivers(options.waivers, settings)
+    where = (terms(options.clusters), terms(options.namespaces))
     async with (
         reader_of(settings) as reader,
         Engines.start(settings.evaluator) as engines,
         images_for(settings) as images,
     ):
         loaded, problems = await load_candidates(candidates.policies, engines, settings)
-        problems = [*candidates.failures, *problems]
+        problems = [*candidates.failures, *problems, *new.problems]
         for problem in problems:
             complain(problem)
         current = {
             (each.cluster, each.name): Mode(each.mode)
-            for each in await current_policies(reader, options.clusters)
+            for each in await current_policies(reader, where[0])
             if each.mode
         }
-        waivers = Waivers()
-        for key, waiver in (await waivers_of(reader, options.clusters)).items():
-            waivers.put(key, waiver)
+        clusters = await known_clusters(reader)
+        waivers = counting(await waivers_of(reader, where[0]), new, clusters)
         tally = Tally({each.policy.ref.name: each.policy.ref.mode for each in loaded}, current)
         memo = Memo(engines)
         if loaded:

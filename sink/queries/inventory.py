@@ -16,6 +16,7 @@ from pipeline.events import ResourceRef
 from sink.database import translated
 from sink.objects import unpacked
 from sink.queries.reader import Reader
+from sink.queries.terms import Term, named
 from sink.tables import objects, policies, policy_versions, resources
 
 _PAGE = 500
@@ -53,50 +54,44 @@ class PolicyVersion:
 
 
 async def inventory(
-    reader: Reader, clusters: Sequence[str] = (), namespaces: Sequence[str] = (), *, page: int = _PAGE
+    reader: Reader, clusters: Sequence[Term] = (), namespaces: Sequence[Term] = (), *, page: int = _PAGE
 ) -> AsyncIterator[list[Kept]]:
     """Pages of the resources that are there, none of them empty. Raises StoreError."""
     last = ""
     query = select(resources, objects.c.body).join(objects, objects.c.key == resources.c.key)
     query = query.where(resources.c.deleted_at.is_(None)).order_by(resources.c.key).limit(page)
-    if clusters:
-        query = query.where(resources.c.cluster.in_(clusters))
-    if namespaces:
-        query = query.where(resources.c.namespace.in_(namespaces))
+    query = query.where(*named(resources.c.cluster, clusters))
+    query = query.where(*named(resources.c.namespace, namespaces))
     while found := await _ask(reader, query.where(resources.c.key > last)):
         yield list(map(_kept, found))
         last = found[-1]["key"]
 
 
 async def count_without_object(
-    reader: Reader, clusters: Sequence[str] = (), namespaces: Sequence[str] = ()
+    reader: Reader, clusters: Sequence[Term] = (), namespaces: Sequence[Term] = ()
 ) -> int:
     """Resources that are there and that only an older release saw: it kept no objects. Raises StoreError."""
     query = select(func.count().label("count")).select_from(
         resources.outerjoin(objects, objects.c.key == resources.c.key)
     )
     query = query.where(resources.c.deleted_at.is_(None), objects.c.key.is_(None))
-    if clusters:
-        query = query.where(resources.c.cluster.in_(clusters))
-    if namespaces:
-        query = query.where(resources.c.namespace.in_(namespaces))
+    query = query.where(*named(resources.c.cluster, clusters))
+    query = query.where(*named(resources.c.namespace, namespaces))
     return int((await _ask(reader, query))[0]["count"])
 
 
-async def current_policies(reader: Reader, clusters: Sequence[str] = ()) -> list[PolicyVersion]:
+async def current_policies(reader: Reader, clusters: Sequence[Term] = ()) -> list[PolicyVersion]:
     """The policies that are loaded now, by key. Raises StoreError."""
     now = (policy_versions.c.policy_key == policies.c.key) & (policy_versions.c.digest == policies.c.digest)
     query = select(policy_versions).join(policies, now).where(policies.c.deleted_at.is_(None))
-    if clusters:
-        query = query.where(policy_versions.c.cluster.in_(clusters))
+    query = query.where(*named(policy_versions.c.cluster, clusters))
     return list(map(_version, await _ask(reader, query.order_by(policy_versions.c.policy_key))))
 
 
-async def versions_of(reader: Reader, name: str, clusters: Sequence[str] = ()) -> list[PolicyVersion]:
+async def versions_of(reader: Reader, name: str, clusters: Sequence[Term] = ()) -> list[PolicyVersion]:
     """Every version of a policy that is kept, the latest first. Raises StoreError."""
     query = select(policy_versions).where(policy_versions.c.name == name)
-    if clusters:
-        query = query.where(policy_versions.c.cluster.in_(clusters))
+    query = query.where(*named(policy_versions.c.cluster, clusters))
     latest = (
         policy_versions.c.last_applied_at.desc(),
         policy_versions.c.policy_key,

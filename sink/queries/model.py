@@ -237,6 +237,25 @@ class Standing(Item, frozen=True):
     """What sets apart the verdicts of a resource's images; empty: it is of the resource as a whole."""
 
 
+class Refusal(Item, frozen=True):
+    """What of a workload a policy would refuse for one reason if its mode were `enforce`."""
+
+    policy: str
+    cluster: str
+    namespace: str
+    workload: Owner
+    """The root owner, or the resource that nobody owns."""
+    outcome: Outcome
+    """Why: `fail`, `warn` (a pass with a warning), `error` (it cannot be evaluated)."""
+    resources: int
+    waived: int
+    """How many of those a waiver covers: admission refuses them all the same."""
+    waiver: str | None
+    """Name of such a waiver."""
+    message: str
+    """What the policy says of one of them."""
+
+
 class Readiness(Item, frozen=True):
     """What a policy would refuse now if its mode were `enforce`."""
 
@@ -246,9 +265,11 @@ class Readiness(Item, frozen=True):
     """Empty while no evaluator has looked at the policy."""
     title: str
     ready: bool
-    """Whether nothing would be refused."""
+    """Whether nothing would be refused; false, too, where nothing is known."""
+    evaluated: bool
+    """Whether there is any verdict of it."""
     problem: str | None
-    """Why it cannot be evaluated at all."""
+    """Why it cannot be evaluated at all, or why nothing is known."""
     resources: int
     """That it applies to."""
     refused: int
@@ -266,6 +287,8 @@ class Readiness(Item, frozen=True):
     """Open violations now."""
     open_before: int
     """Likewise, at `since`."""
+    refusals: tuple[Refusal, ...] = ()
+    """Which workloads; empty, too, where nobody asked for them."""
 
 
 class FailureKind(StrEnum):

@@ -9,17 +9,18 @@ from pipeline.events import Outcome
 from sink.database import translated
 from sink.queries.model import Policy
 from sink.queries.reader import Reader
+from sink.queries.terms import Term, named
 from sink.tables import policies, verdicts, violations
 
 
 async def list_policies(
-    reader: Reader, clusters: Sequence[str] = (), name: str | None = None
+    reader: Reader, clusters: Sequence[Term] = (), name: str | None = None
 ) -> list[Policy]:
     """By name, then cluster. A policy that was deleted is none."""
     return [_policy(row) for row in await reader.run(lambda connection: _rows(connection, clusters, name))]
 
 
-def _rows(connection: Connection, clusters: Sequence[str], name: str | None) -> Sequence[RowMapping]:
+def _rows(connection: Connection, clusters: Sequence[Term], name: str | None) -> Sequence[RowMapping]:
     open_ = (
         select(func.count())
         .where(
@@ -41,8 +42,7 @@ def _rows(connection: Connection, clusters: Sequence[str], name: str | None) -> 
     query = select(policies, open_.label("violations"), errors.label("errors")).where(
         policies.c.deleted_at.is_(None)
     )
-    if clusters:
-        query = query.where(policies.c.cluster.in_(clusters))
+    query = query.where(*named(policies.c.cluster, clusters))
     if name is not None:
         query = query.where(policies.c.name == name)
     with translated(connection.engine.url):

@@ -11,25 +11,26 @@ from sink.queries.filters import IS_WAIVED
 from sink.queries.model import Waiver
 from sink.queries.reader import Reader
 from sink.queries.reading import page
+from sink.queries.terms import Term, named
 from sink.tables import policies, violations, waivers
 
 _applied = msgspec.json.Decoder(WaiverApplied)
 
 
-async def list_waivers(reader: Reader, clusters: Sequence[str] = ()) -> list[Waiver]:
+async def list_waivers(reader: Reader, clusters: Sequence[Term] = ()) -> list[Waiver]:
     """By end, then name and cluster. One that was taken back is none."""
     rows, known = await reader.run(lambda connection: _rows(connection, clusters))
     return [_waiver(row, known.get(row["cluster"], ())) for row in rows]
 
 
-async def waivers_of(reader: Reader, clusters: Sequence[str] = ()) -> dict[str, WaiverApplied]:
+async def waivers_of(reader: Reader, clusters: Sequence[Term] = ()) -> dict[str, WaiverApplied]:
     """As they are on the log, by key."""
     rows, _ = await reader.run(lambda connection: _rows(connection, clusters))
     return {row["key"]: _applied.decode(row["data"]) for row in rows}
 
 
 def _rows(
-    connection: Connection, clusters: Sequence[str]
+    connection: Connection, clusters: Sequence[Term]
 ) -> tuple[Sequence[RowMapping], dict[str, list[str]]]:
     """The waivers, and the policies that are loaded, by cluster."""
     covered = (
@@ -45,8 +46,7 @@ def _rows(
         .where(waivers.c.deleted_at.is_(None))
         .order_by(waivers.c.expires_at, waivers.c.name, waivers.c.cluster)
     )
-    if clusters:
-        query = query.where(waivers.c.cluster.in_(clusters))
+    query = query.where(*named(waivers.c.cluster, clusters))
     loaded = select(policies.c.cluster, policies.c.name).where(policies.c.deleted_at.is_(None))
     known: dict[str, list[str]] = {}
     for row in page(connection, loaded):

@@ -27,6 +27,7 @@ from sink import schema
 from sink.database import connect, parse_url
 from sink.queries.inventory import Kept, PolicyVersion, current_policies, inventory, versions_of
 from sink.queries.reader import Reader
+from sink.queries.terms import terms
 from sink.store import Store
 from tests.contract.test_store import delivery, gone
 from tests.unit.sink.histories import CLUSTER, START
@@ -45,7 +46,11 @@ class Sides:
         self.told += len(records)
 
     async def kept(self, *arguments: Sequence[str], page: int = 2) -> list[Kept]:
-        return [each async for found in inventory(self.reader, *arguments, page=page) for each in found]
+        return [
+            each
+            async for found in inventory(self.reader, *map(terms, arguments), page=page)
+            for each in found
+        ]
 
 
 @pytest.fixture
@@ -142,5 +147,5 @@ async def test_a_policy_that_is_gone_is_not_current_and_its_versions_stay(sides:
     await sides.tell(applied("a", "p1", 0), applied("b", "p1", 0), applied("b", "p1", 0, "other"))
     await sides.tell(gone(applied("a", "p1", 0)))
     assert [each.key for each in await current_policies(sides.reader)] == ["other/b", f"{CLUSTER}/b"]
-    assert [each.key for each in await current_policies(sides.reader, [CLUSTER])] == [f"{CLUSTER}/b"]
+    assert [each.key for each in await current_policies(sides.reader, terms([CLUSTER]))] == [f"{CLUSTER}/b"]
     assert len(await versions_of(sides.reader, "a")) == 1

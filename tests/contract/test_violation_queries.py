@@ -291,7 +291,7 @@ async def test_policies_are_listed_with_what_they_found_and_without_those_that_a
         ("no-root", "prod", 2, 0),
         ("no-root", "test", 1, 0),
     ]
-    (one,) = await list_policies(reader, ["prod"], "no-root")
+    (one,) = await list_policies(reader, terms(["pr*"]), "no-root")
     assert (one.reads, one.refusals, one.error) == (("spec",), {"regorus": "calls x"}, None)
 
 

@@ -20,7 +20,8 @@ from sink.queries.changes import Changes
 from sink.queries.filters import Filter
 from sink.queries.model import Waiver
 from sink.queries.reader import Reader
-from sink.queries.standings import readiness, standings
+from sink.queries.readiness import readiness
+from sink.queries.standings import standings
 from sink.queries.summary import summarise
 from sink.queries.terms import terms
 from sink.queries.verdicts import Said as JudgedSaid
@@ -208,7 +209,7 @@ async def test_each_waiver_says_what_it_covers_now(store: Store, reader: Reader)
     assert list(covered(found)) == ["pilot", "idle", "legacy"]
     assert covered(found) == {"pilot": 1, "idle": 0, "legacy": 1}
     assert found[0].match == {"namespaces": ["shop"]}
-    assert await list_waivers(reader, ["another"]) == []
+    assert await list_waivers(reader, terms(["another"])) == []
 
 
 async def test_a_policy_that_is_named_and_not_loaded_is_pointed_out_a_glob_is_not(

@@ -4,6 +4,8 @@ Not covered: image configs and signatures that can be had (tests/integration/ima
 (the guide's test).
 """
 
+import csv
+import io
 import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
@@ -177,6 +179,87 @@ def test_a_warning_and_an_error_are_refused_too(tmp_path: Path, audited: str) ->
     assert _changes(_diff(tmp_path, audited)) == [("newly_violates", "web", 1)]
     assert tocsin(tmp_path, "policies", "readiness", "works", "--exit-code", "--db", audited).code == 0
     assert tocsin(tmp_path, "policies", "readiness", "nobody", "--db", audited).code == 2
+
+
+def test_a_new_waiver_file_says_what_it_would_cover_and_what_it_would_not_any_more(
+    tmp_path: Path, audited: str
+) -> None:
+    _folder(tmp_path, audited)
+    (tmp_path / "new.yaml").write_text((tmp_path / "old.yaml").read_text())
+    write(tmp_path / "waivers.yaml", waiver("rest", policies=["rule"], match={"names": ["bad"]}))
+    given = ("--waivers", "waivers.yaml")
+    ran = _diff(tmp_path, audited, *given, "--exit-code")
+    assert (ran.code, _changes(ran)) == (0, [("newly_waived", "bad", 1)])
+    scan = ("scan", "deploy.yaml", "-p", "old.yaml", *given, "--db", audited)
+    tocsin(tmp_path, *scan)
+    assert _changes(_diff(tmp_path, audited, *given)) == []
+    write(tmp_path / "waivers.yaml", waiver("other", policies=["rule"], match={"names": ["replica"]}))
+    ran = _diff(tmp_path, audited, *given, "--exit-code")
+    assert (ran.code, _changes(ran)) == (1, [("newly_violates", "bad", 1), ("newly_waived", "replica", 2)])
+    before = _violations(tmp_path, audited)
+    tocsin(tmp_path, *scan)
+    assert (before, _violations(tmp_path, audited)) == ({"replica-1", "replica-2"}, {"bad"})
+    write(tmp_path / "waivers.yaml", waiver("other", policies=["rule"], match={}))
+    ran = _diff(tmp_path, audited, *given)
+    assert (ran.code, len(ran.errors), "spec.match" in ran.err) == (3, 1, True)
+    assert _diff(tmp_path, audited, "--waivers", "nowhere.yaml").code == 2
+
+
+def test_readiness_names_the_workloads_that_enforce_would_refuse_in_every_format(
+    tmp_path: Path, audited: str
+) -> None:
+    _folder(tmp_path, audited)
+    write(tmp_path / "warns.yaml", policy("warns", 'isCompliant[{"result": true, "warning": "old"}]'))
+    tocsin(tmp_path, "scan", "deploy.yaml", "-p", "old.yaml", "-p", "warns.yaml", "--db", audited)
+
+    def ask(*words: str) -> Ran:
+        return tocsin(tmp_path, "policies", "readiness", *words, "--db", audited)
+
+    (rule, warns) = ask("-o", "json").report
+    named = [(each["workload"]["name"], each["outcome"], each["resources"]) for each in rule["refusals"]]
+    assert named == [("bad", "fail", 1), ("replica", "fail", 2)]
+    assert {each["message"] for each in rule["refusals"]} == {"container web is privileged"}
+    assert [(each["outcome"], each["message"]) for each in warns["refusals"]] == [("warn", "old")] * 4
+    assert sum(each["resources"] for each in warns["refusals"]) == warns["refused"]
+    assert ask("rule", "--by", "workload", "-o", "json").report == rule["refusals"]
+    assert ask("rule", "--by", "workload", "-o", "name").out.split() == [
+        "default/Pod/bad", "default/ReplicaSet/replica",
+    ]  # fmt: skip
+    records = list(csv.DictReader(io.StringIO(ask("--by", "workload", "-o", "csv").out)))
+    assert [(each["policy"], each["name"]) for each in records[:2]] == [("rule", "bad"), ("rule", "replica")]
+    assert len(records) == 6
+    table = ask("warns").out
+    assert table.count("passes with a warning   warns    default") == 4
+    assert "old" in table
+    assert "NAMESPACE" not in ask().out
+    assert ask("-o", "wide").out.count("passes with a warning") == 4
+
+
+def test_readiness_that_knows_nothing_does_not_say_ready(tmp_path: Path, audited: str) -> None:
+    empty = tocsin(tmp_path, "policies", "readiness", "--db", audited)
+    assert (empty.code, len(empty.errors)) == (3, 1)
+    _folder(tmp_path, audited)
+    nowhere = ("policies", "readiness", "--exit-code", "--db", audited, "--cluster")
+    ran = tocsin(tmp_path, *nowhere, "nosuch")
+    assert (ran.code, ran.out, len(ran.errors)) == (2, "", 1)
+    assert "nosuch" in ran.err
+    assert "manifests" in ran.err
+    assert tocsin(tmp_path, *nowhere, "m*").code == 1, "a glob, as elsewhere"
+    write(tmp_path / "other.yaml", policy("nothing", "isCompliant { true }", images=[{"glob": "none/*"}]))
+    tocsin(tmp_path, "scan", "deploy.yaml", "-p", "other.yaml", "--db", audited)
+    ran = tocsin(tmp_path, "policies", "readiness", "nothing", "--exit-code", "--db", audited)
+    assert (ran.code, "unknown" in ran.out, "no verdict" in ran.out) == (1, True, True)
+
+
+def test_filters_take_globs_and_what_is_not_wanted_everywhere(tmp_path: Path, audited: str) -> None:
+    _folder(tmp_path, audited)
+    write(tmp_path / "new.yaml", policy("rule", NO_LATEST))
+    for where, code in ((("-n", "def*"), 1), (("-n", "x,default"), 1), (("-n", "!default"), 3)):
+        assert _diff(tmp_path, audited, "--exit-code", *where).code == code
+    assert _diff(tmp_path, audited, "--cluster", "m*").report["resources"] == 5
+    for cluster, found in (("man*", 1), ("a,manifests", 1), ("!m*", 0)):
+        words = ("policies", "list", "--cluster", cluster, "-o", "json", "--db", audited)
+        assert len(tocsin(tmp_path, *words).report) == found
 
 
 def test_what_does_not_apply_any_more_is_out_of_scope(tmp_path: Path, audited: str) -> None:
