@@ -43,6 +43,13 @@ _KEPT: Mapping[tuple[str, str], Callable[[Mapping[str, Any]], ConfigMap | None]]
 _UNSEEN_METADATA = ("managedFields", "resourceVersion", "generation")
 _TYPE_NAMES = {list: "a list", str: "a string", bool: "a boolean", int: "a number", float: "a number"}
 _NAME_LIMIT = 80
+"""Characters of a name in a message."""
+_LONGEST_NAME = 253
+_LONGEST_LABEL = 63
+"""As the API server has them: of names of objects (DNS subdomains), and of namespaces and kinds (labels).
+
+Keys on the log and in databases rely on it.
+"""
 
 
 class Resource(msgspec.Struct, frozen=True, tag=True, array_like=True):
@@ -194,6 +201,8 @@ def _read_policy(body: dict[str, Any]) -> Policy | None:
         raise _ObjectError(f"{POLICY_KIND}: no metadata.name")
     if "/" in meta.name:  # as the API server has it; keys on the log rely on it
         raise _ObjectError(f"{name}: metadata.name: expected a name without /")
+    if too_long := _too_long(meta.name, "name", _LONGEST_NAME):
+        raise _ObjectError(f"{name}: {too_long}")
     if meta.deletionTimestamp:
         return None
     digest = _digest({"apiVersion": body["apiVersion"], "spec": body.get("spec")})
@@ -219,6 +228,14 @@ def _read_workload(body: dict[str, Any], group: str, namespace: str) -> Resource
         pod_spec = getattr(pod_spec, step) if pod_spec is not None else None
     if pod_spec is None or not pod_spec.containers:
         _refuse(body, namespace, f"{path}.containers: a Pod needs at least one container")
+    owner = _owner(meta, meta.namespace or namespace)
+    if too_long := (
+        _too_long(name, "name", _LONGEST_NAME)
+        or _too_long(meta.namespace or "", "namespace", _LONGEST_LABEL)
+        or _too_long(owner.name if owner else "", "ownerReferences: name", _LONGEST_NAME)
+        or _too_long(owner.kind if owner else "", "ownerReferences: kind", _LONGEST_LABEL)
+    ):
+        _refuse(body, namespace, too_long)
     ref = ResourceRef(
         api_version=body["apiVersion"],
         kind=body["kind"],
@@ -226,7 +243,14 @@ def _read_workload(body: dict[str, Any], group: str, namespace: str) -> Resource
         name=name,
         resource_version=meta.resourceVersion or "",
     )
-    return Resource(ref, group, seen_digest(body), _without_managed_fields(body), _owner(meta, ref.namespace))
+    return Resource(ref, group, seen_digest(body), _without_managed_fields(body), owner)
+
+
+def _too_long(value: str, field: str, limit: int) -> str:
+    """What to say of a name that the API server would refuse for its length; empty where it would not."""
+    return (
+        f"metadata.{field}: {len(value)} characters, Kubernetes takes {limit}" if len(value) > limit else ""
+    )
 
 
 def _refuse(body: dict[str, Any], namespace: str, message: str) -> NoReturn:

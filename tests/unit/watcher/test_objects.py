@@ -159,6 +159,41 @@ def test_what_is_no_object_is_named(value: Any, said: str) -> None:
     assert _problem(value) == said
 
 
+@pytest.mark.parametrize(("field", "most"), [("name", 253), ("generateName", 253), ("namespace", 63)])
+def test_names_longer_than_the_api_server_takes_are_problems(field: str, most: int) -> None:
+    body = pod("a")
+    if field == "generateName":
+        del body["metadata"]["name"]
+    body["metadata"][field] = "n" * most
+    assert isinstance(_read(body)[0], Resource)
+    body["metadata"][field] += "n"
+    (found,) = _read(body)
+    assert isinstance(found, Problem)
+    said = "name" if field == "generateName" else field
+    assert found.message.endswith(f": metadata.{said}: {most + 1} characters, Kubernetes takes {most}")
+    assert len(found.message) < 200
+    assert found.resource is not None
+    assert len(found.resource.name) <= 80
+
+
+@pytest.mark.parametrize(("field", "most"), [("name", 253), ("kind", 63)])
+def test_an_owner_with_a_name_of_any_length_is_a_problem(field: str, most: int) -> None:
+    body = pod("a")
+    owner = {"apiVersion": "v1", "kind": "ReplicaSet", "name": "b", "uid": "u", "controller": True}
+    body["metadata"]["ownerReferences"] = [{**owner, field: "n" * most}]
+    assert isinstance(_read(body)[0], Resource)
+    body["metadata"]["ownerReferences"] = [{**owner, field: "n" * (most + 1)}]
+    assert f"ownerReferences: {field}: {most + 1} characters" in _problem(body)
+
+
+def test_a_policy_with_a_long_name_is_a_problem() -> None:
+    body = {"apiVersion": "policy.sigstore.dev/v1beta1", "kind": "ClusterImagePolicy", "spec": {}}
+    assert isinstance(_read({**body, "metadata": {"name": "p" * 253}})[0], Policy)
+    assert _problem({**body, "metadata": {"name": "p" * 254}}).endswith(
+        "254 characters, Kubernetes takes 253"
+    )
+
+
 def test_a_problem_names_the_object_as_far_as_it_can_be_named() -> None:
     body = pod("a")
     body["metadata"]["namespace"] = "shop"
