@@ -1,15 +1,19 @@
 """What `enforce` would refuse, by the verdicts there are: how much of each policy, and which workloads."""
 
-from collections.abc import Sequence
+import asyncio
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
+from itertools import chain
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
-from sqlalchemy import Executable, Integer, and_, case, cast, func, or_, select
+from sqlalchemy import Subquery, and_, case, func, select
 from sqlalchemy.engine import Connection, RowMapping
 
 from pipeline.events import Mode, Outcome
-from sink.database import translated
 from sink.queries.filters import is_covered
 from sink.queries.model import Owner, Readiness, Refusal
 from sink.queries.reader import Reader
@@ -18,6 +22,7 @@ from sink.queries.terms import Term, named
 from sink.tables import policies, resources, verdicts, violations
 
 _V = verdicts.c
+_C = violations.c
 _GONE = Outcome.WITHDRAWN.value
 _REFUSED = (Outcome.FAIL.value, Outcome.WARN.value)
 """What `enforce` refuses besides what cannot be evaluated: a pass with a warning, too."""
@@ -46,16 +51,14 @@ async def readiness(
 
     `since`: what the number of violations is compared with. `refusals`: whether to name the workloads, too.
     """
-
-    def ask(connection: Connection) -> Sequence[RowMapping]:
-        query = select(policies).where(policies.c.deleted_at.is_(None))
-        query = query.where(*named(policies.c.name, wanted), *named(policies.c.cluster, clusters))
-        if not wanted:
-            query = query.where(policies.c.mode != Mode.ENFORCE.value)
-        with translated(connection.engine.url):
-            return connection.execute(query.order_by(policies.c.name, policies.c.cluster)).mappings().all()
-
-    found = [await _ready(reader, row, since, now) for row in await reader.run(ask)]
+    query = select(policies).where(policies.c.deleted_at.is_(None))
+    query = query.where(*named(policies.c.name, wanted), *named(policies.c.cluster, clusters))
+    if not wanted:
+        query = query.where(policies.c.mode != Mode.ENFORCE.value)
+    query = query.order_by(policies.c.name, policies.c.cluster)
+    asked = await reader.run(lambda connection: page(connection, query))
+    amounts = await _amounts(reader, sorted({row["name"] for row in asked}), since, now)
+    found = [_ready(row, amounts.get((row["name"], row["cluster"]), {}), since) for row in asked]
     if not refusals:
         return found
     return [replace(each, refusals=await _refusals(reader, each, now)) for each in found]
@@ -72,65 +75,95 @@ async def known_clusters(reader: Reader) -> list[str]:
     return sorted(await reader.run(ask))
 
 
-async def _ready(reader: Reader, policy: RowMapping, since: datetime, now: datetime) -> Readiness:
-    name, cluster = policy["name"], policy["cluster"]
-    resource = _V.resource_key
-    refused = case((_V.outcome.in_(_REFUSED), resource))
-    wrong = case((_V.outcome == Outcome.ERROR.value, resource))
+_Amounts = dict[tuple[str, str], dict[str, Any]]
+"""By policy and cluster, and by name."""
+
+
+async def _amounts(reader: Reader, names: Sequence[str], since: datetime, now: datetime) -> _Amounts:
+    """What there is to count of these policies: each question once for all of them, at the same time."""
+    queries = (_judged(), _workloads(), _open(since), _ended(since), _waived(now))
+    async with asyncio.TaskGroup() as group:
+        asked = [group.create_task(reader.run(partial(_of_policies, query, names))) for query in queries]
+    found: _Amounts = defaultdict(dict)
+    for row in chain.from_iterable(task.result() for task in asked):
+        found[row["policy"], row["cluster"]].update(row)
+    return found
+
+
+def _of_policies(query: Subquery, names: Sequence[str], connection: Connection) -> Sequence[RowMapping]:
+    return page(connection, select(query).where(query.c.policy.in_(names)))
+
+
+def _judged() -> Subquery:
+    """Resources, however many verdicts each has."""
+    each = (
+        select(
+            *(_V.policy, _V.cluster, _V.resource_key),
+            func.max(case((_V.outcome.in_(_REFUSED), 1), else_=0)).label("refused"),
+            func.max(case((_V.outcome == Outcome.ERROR.value, 1), else_=0)).label("wrong"),
+        )
+        .where(_V.outcome != _GONE)
+        .group_by(_V.policy, _V.cluster, _V.resource_key)
+        .subquery()
+        .c
+    )
+    sums = (func.sum(each.refused).label("refused"), func.sum(each.wrong).label("errors"))
+    query = select(each.policy, each.cluster, func.count().label("resources"), *sums)
+    return query.group_by(each.policy, each.cluster).subquery()
+
+
+def _workloads() -> Subquery:
     # joined by what no name holds
     root = _V.namespace + "/" + _ROOT_KIND + "/" + _ROOT_NAME
-    workload = case((_V.outcome.in_(_OBJECTS), root))
-    counts = (
-        select(
-            func.count(resource.distinct()).label("resources"),
-            func.count(refused.distinct()).label("refused"),
-            func.count(wrong.distinct()).label("errors"),
-            func.count(workload.distinct()).label("workloads"),
-        )
-        .select_from(verdicts.outerjoin(resources, resources.c.key == resource))
-        .where(_V.policy == name, _V.cluster == cluster, _V.outcome != _GONE)
+    query = select(_V.policy, _V.cluster, func.count(root.distinct()).label("workloads"))
+    query = query.select_from(verdicts.outerjoin(resources, resources.c.key == _V.resource_key))
+    return query.where(_V.outcome.in_(_OBJECTS)).group_by(_V.policy, _V.cluster).subquery()
+
+
+def _open(since: datetime) -> Subquery:
+    """From the index that the default view is made of."""
+    query = select(
+        *(_C.policy, _C.cluster),
+        func.min(_C.opened_at, type_=_C.opened_at.type).label("oldest"),
+        func.count().label("open"),
+        func.sum(case((_C.opened_at <= since, 1), else_=0)).label("still_open"),
     )
-    was_open = or_(violations.c.resolved_at.is_(None), violations.c.resolved_at > since)
-    is_open = violations.c.resolved_at.is_(None)
-    lives = select(
-        func.min(case((is_open, violations.c.opened_at)), type_=violations.c.opened_at.type).label("oldest"),
-        cast(func.coalesce(func.sum(case((is_open, 1), else_=0)), 0), Integer).label("now"),
-        cast(func.coalesce(func.sum(case((violations.c.opened_at <= since, 1), else_=0)), 0), Integer).label(
-            "before"
-        ),
-    ).where(violations.c.policy == name, violations.c.cluster == cluster, was_open)
+    return query.where(_C.resolved_at.is_(None)).group_by(_C.policy, _C.cluster).subquery()
 
-    def one(connection: Connection, query: Executable) -> RowMapping:
-        with translated(connection.engine.url):
-            return connection.execute(query).mappings().one()
 
-    covered = select(func.count(violations.c.resource_key.distinct()).label("resources")).where(
-        violations.c.policy == name, violations.c.cluster == cluster, is_covered(now)
-    )
+def _ended(since: datetime) -> Subquery:
+    """Those that were open then, and are over."""
+    query = select(_C.policy, _C.cluster, func.count().label("ended"))
+    query = query.where(_C.resolved_at.is_not(None), _C.resolved_at > since, _C.opened_at <= since)
+    return query.group_by(_C.policy, _C.cluster).subquery()
 
-    def ask(connection: Connection) -> tuple[RowMapping, RowMapping, RowMapping]:
-        return one(connection, counts), one(connection, lives), one(connection, covered)
 
-    found, spans, waived = await reader.run(ask)
+def _waived(now: datetime) -> Subquery:
+    query = select(_C.policy, _C.cluster, func.count(_C.resource_key.distinct()).label("waived"))
+    return query.where(is_covered(now)).group_by(_C.policy, _C.cluster).subquery()
+
+
+def _ready(policy: RowMapping, amounts: Mapping[str, Any], since: datetime) -> Readiness:
     problem = policy["error"] or policy["unsupported"] or None
-    evaluated = found["resources"] > 0
+    resources_there, refused, errors = (amounts.get(name, 0) for name in ("resources", "refused", "errors"))
+    evaluated = resources_there > 0
     return Readiness(
-        policy=name,
-        cluster=cluster,
+        policy=policy["name"],
+        cluster=policy["cluster"],
         mode=policy["mode"],
         title=policy["title"],
-        ready=evaluated and bool(policy["mode"]) and not (problem or found["refused"] or found["errors"]),
+        ready=evaluated and bool(policy["mode"]) and not (problem or refused or errors),
         evaluated=evaluated,
         problem=problem or (None if evaluated else _UNKNOWN),
-        resources=found["resources"],
-        refused=found["refused"],
-        waived=waived["resources"],
-        errors=found["errors"],
-        workloads=found["workloads"],
-        oldest_opened_at=spans["oldest"],
+        resources=resources_there,
+        refused=refused,
+        waived=amounts.get("waived", 0),
+        errors=errors,
+        workloads=amounts.get("workloads", 0),
+        oldest_opened_at=amounts.get("oldest"),
         since=since,
-        open=spans["now"],
-        open_before=spans["before"],
+        open=amounts.get("open", 0),
+        open_before=amounts.get("still_open", 0) + amounts.get("ended", 0),
     )
 
 
