@@ -193,7 +193,7 @@ async def show(prefix: str, output: ShowFormat, *, db: str | None) -> ExitCode:
     return ExitCode.OK
 
 
-async def history(asked: Asked, *, db: str | None) -> ExitCode:
+async def history(asked: Asked, *, exit_code: bool, db: str | None) -> ExitCode:
     """Print spans of violation."""
     now = datetime.now(UTC)
     wanted = filter_of(asked.said, now)
@@ -205,8 +205,8 @@ async def history(asked: Asked, *, db: str | None) -> ExitCode:
                 reader, wanted, asked.sort, asked.limit,
                 lambda items: write_items(items, asked.output, shape, sys.stdout), start=asked.start,
             )  # fmt: skip
-            _say(count, _noun(By.RESOURCE, State.ALL), rest)
-    return ExitCode.OK
+            _say(count, _noun(By.RESOURCE, wanted.state), rest)
+    return ExitCode.VIOLATIONS if count and exit_code else ExitCode.OK
 
 
 async def summary(said: Said, since: str, top: int, output: ShowFormat, *, db: str | None) -> ExitCode:

@@ -127,9 +127,15 @@ def history(
     selector: filters.Selector = None,
     since: filters.Since = None,
     until: filters.Until = None,
+    open_: filters.Open = False,
+    resolved: filters.Resolved = False,
+    waived: filters.Waived = False,
     sort: Annotated[Sort, typer.Option("--sort", help="Order.")] = Sort.NEWEST,
     limit: filters.Limit = None,
     start: filters.Continue = "",
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help="Exit with 1 when there is anything to list.")
+    ] = False,
     output: Annotated[ListFormat, typer.Option("--output", "-o", help="Format.")] = ListFormat.TABLE,
     db: Database = None,
 ) -> None:
@@ -138,7 +144,7 @@ def history(
     \b
     Examples:
       tocsin violations history shop/Deployment/web
-      tocsin violations history --owner deploy/web --since 30d
+      tocsin violations history --owner deploy/web --since 30d --resolved
       tocsin violations history --policy no-privileged --sort oldest -o csv
     """
     from cli.invoke import finish
@@ -147,7 +153,7 @@ def history(
     from cli.violations import history as run
 
     said = Said(
-        state=State.ALL,
+        state=_state(open_=open_, resolved=resolved, waived=waived, all_=not (open_ or resolved or waived)),
         resource=resource,
         cluster=tuple(cluster or ()),
         policy=tuple(policy or ()),
@@ -161,7 +167,7 @@ def history(
         since=since,
         until=until,
     )
-    finish(run(Asked(said, sort, limit, start, output), db=db))
+    finish(run(Asked(said, sort, limit, start, output), exit_code=exit_code, db=db))
 
 
 @app.command()

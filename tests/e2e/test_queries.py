@@ -311,3 +311,18 @@ def test_what_is_over_for_long_can_be_counted_and_forgotten(folder: Path) -> Non
     assert "resolved violations: 1\n" in _ask(folder, *pruning, "0s").out
     assert _ask(folder, "violations", "list", "--all").err == "No violations.\n"
     assert _ask(folder, *pruning, "long").code == 2
+
+
+def test_a_history_narrows_by_state_and_ends_with_1_for_whoever_asks(folder: Path) -> None:
+    history = ("violations", "history", "--exit-code", "-o", "name")
+    ids = _ask(folder, *history).out
+    assert _ask(folder, *history, "--open").out == ids
+    resolved = _ask(folder, *history, "--resolved")
+    assert (resolved.code, resolved.out, resolved.err) == (0, "", "No resolved violations.\n")
+    write(folder / "deploy" / "pods.yaml", pod("good"), pod("bad"))
+    tocsin(folder, "scan", "deploy", "-p", "policies.yaml", "--db", DB)
+    assert _ask(folder, *history, "--open").out == ""
+    again = _ask(folder, *history, "--resolved")
+    assert (again.code, again.out) == (1, ids)
+    assert _ask(folder, *history, "--open", "--resolved").out == ids
+    assert _ask(folder, *history, "--waived", "--open").code == 2
