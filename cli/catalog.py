@@ -8,6 +8,7 @@ import msgspec
 import yaml
 
 import catalog
+from cli.invoke import reader_may_leave
 from cli.options import ListFormat
 from cli.render.columns import Column, Row
 from cli.render.items import Layout, write_items
@@ -47,7 +48,8 @@ async def list_policies(wanted: str | None, output: ListFormat) -> ExitCode:
     if wanted is not None and wanted not in catalog.SETS:
         raise _unknown(wanted)
     sets = catalog.SETS if wanted is None else (wanted,)
-    write_items((policy for name in sets for policy in _read(name)), output, _LAYOUT, sys.stdout)
+    with reader_may_leave():
+        write_items((policy for name in sets for policy in _read(name)), output, _LAYOUT, sys.stdout)
     return ExitCode.OK
 
 
@@ -58,7 +60,9 @@ async def print_policy(name: str) -> ExitCode:
     path = next((path for path in paths if path.stem == control), None)
     if path is None:
         raise _unknown(name)
-    sys.stdout.write(path.read_text(encoding="utf-8"))
+    with reader_may_leave():
+        sys.stdout.write(path.read_text(encoding="utf-8"))
+        sys.stdout.flush()
     return ExitCode.OK
 
 

@@ -18,13 +18,15 @@ class Column:
     """A column: its header, and how it is shown on a terminal.
 
     `styles`: rich style by cell value. `wraps`: a cell may take several lines;
-    one that may not is never broken. `wide`: shown with `-o wide` only.
+    one that may not is never broken. `wide`: shown with `-o wide` only. `least`: cells of a width
+    that a table which grows has to expect.
     """
 
     header: str
     styles: Mapping[str, str] = field(default_factory=dict)
     wraps: bool = False
     wide: bool = False
+    least: int = 0
 
 
 Row = Sequence[str]
@@ -38,13 +40,23 @@ def write_columns(columns: Sequence[Column], rows: Iterable[Row], out: TextIO, *
     """
     shown = [index for index, column in enumerate(columns) if wide or not column.wide]
     kept = [columns[index] for index in shown]
-    cells = [[printable(row[index]) or NONE for index in shown] for row in rows]
+    cells = [_cells(row, shown, out) for row in rows]
     if not cells:
         return
     if out.isatty():
         _write_rich(kept, cells, out)
     else:
         _write_plain(kept, cells, out)
+
+
+def _cells(row: Row, shown: Sequence[int], out: TextIO) -> Row:
+    return [_as_written(printable(row[index]), out) or NONE for index in shown]
+
+
+def _as_written(text: str, out: TextIO) -> str:
+    """What a terminal that is not UTF-8 will show: as long as it is there."""
+    encoding = out.encoding or "utf-8"
+    return text if text.isascii() else text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def _write_plain(columns: Sequence[Column], cells: Sequence[Row], out: TextIO) -> None:
@@ -75,16 +87,14 @@ class Live:
         self._shown = [index for index, column in enumerate(columns) if wide or not column.wide]
         self._out = out
         headers = [columns[index].header for index in self._shown]
-        cells = [self._cells(row) for row in rows]
-        self._widths = _widths([headers, *cells])
+        cells = [_cells(row, self._shown, out) for row in rows]
+        least = [columns[index].least for index in self._shown]
+        self._widths = [*map(max, _widths([headers, *cells]), least)]
         out.writelines(_line(row, self._widths) for row in (headers, *cells))
 
     def write(self, row: Row) -> None:
         """One more row; a cell that is too wide shifts the rest of its line."""
-        self._out.write(_line(self._cells(row), self._widths))
-
-    def _cells(self, row: Row) -> Row:
-        return [printable(row[index]) or NONE for index in self._shown]
+        self._out.write(_line(_cells(row, self._shown, self._out), self._widths))
 
 
 def _write_rich(columns: Sequence[Column], cells: Sequence[Row], out: TextIO) -> None:

@@ -12,6 +12,7 @@ from cli.render.items import Layout
 from cli.render.text import counted
 from sink.queries.model import Detail, Policy, Violation
 from sink.queries.words import State
+from sink.spans import Resolution
 
 MODES = {"enforce": "bold red", "warn": "yellow"}
 
@@ -66,7 +67,7 @@ def layout(now: datetime, state: State) -> Layout[Violation]:
     return Layout((*_COLUMNS, *ends, *_TAIL, *_MESSAGE), row, FIELDS, record, lambda each: each.id)
 
 
-CHANGES = (Column("CHANGE"), *_COLUMNS, *_TAIL, *_MESSAGE)
+CHANGES = (Column("CHANGE", least=max(map(len, Resolution))), *_COLUMNS, *_TAIL, *_MESSAGE)
 """Of a list that goes on."""
 
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from cli.render.columns import Column, age, write_columns
+from cli.render.columns import Column, Live, age, write_columns
 from cli.render.text import counted, printable
 from tests.unit.cli.terminal import Terminal, without_styles
 
@@ -25,6 +25,22 @@ def test_a_piped_table_is_aligned_and_never_cut() -> None:
     assert header == "NAME       STATE    MESSAGE"
     assert first == "web        fail     " + ROWS[0][3]
     assert second == "database   <none>   short"
+
+
+def test_what_a_stream_cannot_encode_is_as_wide_as_its_escape() -> None:
+    out = io.TextIOWrapper(io.BytesIO(), encoding="ascii", errors="backslashreplace")
+    write_columns(COLUMNS, [("\u65e5\u672c", "fail", "", "m"), ("web", "fail", "", "m")], out)
+    out.seek(0)
+    header, first, second = out.read().splitlines()
+    assert first.startswith("\\u65e5\\u672c   fail")
+    assert header.index("STATE") == first.index("fail") == second.index("fail")
+
+
+def test_a_table_that_grows_leaves_room_for_what_may_come() -> None:
+    out = io.StringIO()
+    table = Live([Column("CHANGE", least=7), Column("NAME")], [("open", "web")], out, wide=False)
+    table.write(("deleted", "db"))
+    assert out.getvalue().splitlines() == ["CHANGE    NAME", "open      web", "deleted   db"]
 
 
 def test_wide_columns_are_shown_when_asked_for() -> None:
