@@ -8,7 +8,7 @@ A policy that depends on an image's config (`fetchConfigFile`) or signatures is 
 each image by itself. What is needed is in the inquiry (`wants`); `complete` takes it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -143,9 +143,9 @@ def inquire(
         covered += images
         way = _decide(loaded)
         if isinstance(way, Judgement):
-            decided.append(Finding(loaded.policy.ref, images, way))
+            decided += _known(loaded, images, way)
         elif loaded.reads_redacted and has_redacted(applied):
-            decided.append(Finding(loaded.policy.ref, images, _error(_UNSEEN)))
+            decided += _known(loaded, images, _error(_UNSEEN))
         elif isinstance(way, Depends) or loaded.fetches:
             wants += (_Want(loaded, image, key) for key, image in each_image(images))
         elif loaded.document_key is not None:
@@ -155,6 +155,15 @@ def inquire(
     if unmatched is UnmatchedImages.WARN and (left := unmatched_images(workload, covered)):
         decided.append(Finding(NO_MATCHING_POLICY, left, _unmatched(left)))
     return Inquiry(tuple(decided), *_queries(asked), tuple(wants), documents if wants else None)
+
+
+def _known(loaded: LoadedPolicy, images: tuple[Image, ...], judgement: Judgement) -> Iterator[Finding]:
+    """What is said without asking. An error takes the place of what was said before, of each image, too."""
+    ref = loaded.policy.ref
+    if judgement.outcome is Outcome.ERROR and loaded.of_images:
+        yield from (Finding(ref, (), judgement, image, key) for key, image in each_image(images))
+    else:
+        yield Finding(ref, images, judgement)
 
 
 def complete(

@@ -53,6 +53,11 @@ class LoadedPolicy:
         return isinstance(self.admission, Depends)
 
     @property
+    def of_images(self) -> bool:
+        """Whether its verdicts are of each image by itself."""
+        return self.fetches or self.verifies
+
+    @property
     def changes_by_itself(self) -> bool:
         """Whether its verdicts may change with no event: by the time, a tag that moves, a new signature."""
         if self.verifies:

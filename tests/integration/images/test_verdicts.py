@@ -170,6 +170,23 @@ async def test_the_verdict_of_an_image_that_was_replaced_says_that_the_image_is_
     assert not after.image_removed
 
 
+async def test_a_policy_that_does_not_compile_ends_no_verdict_of_an_image(
+    registry: RunningRegistry, tmp_path: Path
+) -> None:
+    name = f"{registry.host}/verdict/broken:1"
+    push(registry.host, "verdict/broken", "1", image(config(user="0")))
+    async with running(tmp_path, registry) as cluster:
+        await cluster.policy("no-root")
+        await cluster.pod("a", name)
+        (before,) = await cluster.settled(f"a/no-root/{name}")
+        await cluster.policy("no-root", "package sigstore\nisCompliant {")
+        await cluster.until(lambda told: {each.outcome for each in told.values()} == {Outcome.ERROR})
+        await cluster.policy("no-root")
+        await cluster.until(lambda told: {each.outcome for each in told.values()} == {Outcome.FAIL})
+    assert list(cluster.verdicts) == [f"{CLUSTER}/a/no-root/{name}"]
+    assert before.outcome is Outcome.FAIL
+
+
 async def test_many_pods_and_policies_make_one_chain_of_requests(
     registry: RunningRegistry, tmp_path: Path
 ) -> None:
