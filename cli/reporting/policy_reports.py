@@ -7,6 +7,7 @@ The fields are those that two APIs have in common, by their CRDs: wgpolicyk8s.io
 import hashlib
 from collections import Counter
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any, TextIO
 
 from cli.options import PolicyReportApi
@@ -29,7 +30,9 @@ _MESSAGE = 1024
 """Characters: a report is an object of the API server, which takes 1.5 MiB at most."""
 
 
-async def write_policy_reports(reader: Reader, wanted: Filter, api: PolicyReportApi, out: TextIO) -> None:
+async def write_policy_reports(
+    reader: Reader, wanted: Filter, now: datetime, api: PolicyReportApi, out: TextIO
+) -> None:
     """A document each. Raises UsageError where there are several clusters: the objects are of one."""
     clusters = await list_clusters(reader, wanted)
     if len(clusters) > 1:
@@ -44,7 +47,7 @@ async def write_policy_reports(reader: Reader, wanted: Filter, api: PolicyReport
             out.write("---\n")
             yaml.dump(policy_report(each, api), out, Dumper=dumper, sort_keys=False, allow_unicode=True)
 
-    await list_judged(reader, wanted, write)
+    await list_judged(reader, wanted, now, write)
 
 
 def policy_report(judged: Judged, api: PolicyReportApi) -> dict[str, Any]:

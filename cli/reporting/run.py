@@ -63,7 +63,7 @@ async def _write(outputs: Outputs, reader: Reader, wanted: Filter, asked: Asked)
             await write_spreadsheet(reader, wanted, asked.since, asked.now, out)
     if outputs.policy_report is not None:
         with opened(outputs.policy_report) as out:
-            await write_policy_reports(reader, wanted, outputs.api, out)
+            await write_policy_reports(reader, wanted, asked.now, outputs.api, out)
 
 
 def _check(outputs: Outputs) -> None:

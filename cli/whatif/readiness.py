@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from cli.database import reader_of
+from cli.database import expect_recorded, reader_of
 from cli.invoke import reader_may_leave
 from cli.options import ListFormat, ReadinessBy
 from cli.render.items import write_items
@@ -16,6 +16,7 @@ from cli.render.readiness import layout, refusals
 from cli.since import parse_time
 from pipeline.errors import EvaluationError, ExitCode, UsageError, clip
 from pipeline.settings import load_settings
+from sink.queries.filters import Filter
 from sink.queries.model import Readiness, Refusal
 from sink.queries.policies import list_policies
 from sink.queries.reader import Reader
@@ -43,6 +44,7 @@ async def readiness(options: ReadinessOptions, *, db: str | None) -> ExitCode:
     named = terms(options.names)
     tells = options.by is ReadinessBy.WORKLOAD or options.output in _WHOLE or bool(named)
     async with reader_of(load_settings(db=db)) as reader:
+        await expect_recorded(reader, Filter(clusters=terms(options.clusters)))
         found = await ask(reader, named, terms(options.clusters), begin, now, refusals=tells)
         if not found:
             await _explain(reader, options)

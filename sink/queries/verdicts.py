@@ -63,11 +63,11 @@ async def list_clusters(reader: Reader, wanted: Filter) -> list[str]:
 
 
 async def list_judged(
-    reader: Reader, wanted: Filter, into: Callable[[Iterator[Judged]], T], size: int = _PAGE
+    reader: Reader, wanted: Filter, now: datetime, into: Callable[[Iterator[Judged]], T], size: int = _PAGE
 ) -> T:
     """Hand the resources to `into`, one after the other as it asks for them; returns its answer.
 
-    The filter's clusters, namespaces, policies, severities and modes count.
+    The filter's clusters, namespaces, policies, severities and modes count. A waiver that is over is none.
     """
 
     def run(connection: Connection) -> T:
@@ -76,7 +76,7 @@ async def list_judged(
 
         def judged() -> Iterator[Judged]:
             for _, rows in found:
-                yield _judged(list(rows), known)
+                yield _judged(list(rows), known, now)
 
         return into(judged())
 
@@ -106,15 +106,19 @@ def _rows(connection: Connection, wanted: Filter, size: int) -> Iterator[RowMapp
         found = page(connection, query.where(tuple_(_C.resource_key, _C.key) > there))
 
 
-def _judged(rows: Sequence[RowMapping], known: Mapping[tuple[str, str], RowMapping]) -> Judged:
+def _judged(rows: Sequence[RowMapping], known: Mapping[tuple[str, str], RowMapping], now: datetime) -> Judged:
     data = [_data.decode(row["data"]) for row in rows]
     return Judged(
         resource=data[-1].resource,
         said=tuple(
-            _said(row, known.get((row["cluster"], row["policy"])), each.waiver)
+            _said(row, known.get((row["cluster"], row["policy"])), _in_force(each.waiver, now))
             for row, each in zip(rows, data, strict=True)
         ),
     )
+
+
+def _in_force(waiver: WaiverRef | None, now: datetime) -> WaiverRef | None:
+    return waiver if waiver is not None and waiver.expires > now else None
 
 
 def _said(row: RowMapping, policy: RowMapping | None, waiver: WaiverRef | None) -> Said:

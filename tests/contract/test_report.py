@@ -256,11 +256,11 @@ async def test_verdicts_are_read_resource_by_resource_however_they_are_cut(reade
         connection.execute(insert(policies), policy_row("a", severity="High", title="Title"))
     assert await list_clusters(reader, Filter()) == ["prod", "test"]
     for size in (1, 2, 100):
-        found: list[Judged] = await list_judged(reader, Filter(clusters=terms(["prod"])), list, size)
+        found: list[Judged] = await list_judged(reader, Filter(clusters=terms(["prod"])), START, list, size)
         assert [(each.resource.name, [said.policy for said in each.said]) for each in found] == [
             ("api", ["a"]), ("db", ["a"]), ("web", ["a", "b"]),
         ]  # fmt: skip
     said = found[-1].said[0]
     assert (said.outcome, said.mode, said.severity, said.title) == ("fail", "enforce", "high", "Title")
     severe = Filter(severities=terms(["high"]), namespaces=terms(["shop"]), modes=("enforce",))
-    assert [each.resource.name for each in await list_judged(reader, severe, list)] == ["web"]
+    assert [each.resource.name for each in await list_judged(reader, severe, START, list)] == ["web"]

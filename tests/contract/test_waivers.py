@@ -285,8 +285,9 @@ async def test_a_report_of_verdicts_has_the_waiver_of_each(store: Store, reader:
     def said(judged: object) -> list[JudgedSaid]:
         return [each for one in judged for each in one.said]  # type: ignore[attr-defined]
 
-    found = await list_judged(reader, Filter(state=State.ALL), said)
-    assert sorted(each.waiver.name if each.waiver else "" for each in found) == ["", "legacy"]
+    for now, waived in ((START, ["", "legacy"]), (START + timedelta(days=9), ["", ""])):
+        found = await list_judged(reader, Filter(state=State.ALL), now, said)
+        assert sorted(each.waiver.name if each.waiver else "" for each in found) == waived
 
 
 async def test_what_is_waived_now_is_not_forgotten_and_what_was_is(store: Store, reader: Reader) -> None:
