@@ -22,6 +22,7 @@ async def sink(*, kafka: str | None, db: str | None) -> ExitCode:
     async def work(stop: asyncio.Event, going: Callable[[], None], telemetry: Telemetry) -> None:
         async with AsyncExitStack() as stack:
             store = await store_for(settings, stack)
+            telemetry.refusals(store.refusals)
             bus = await stack.enter_async_context(KafkaBus.connect(log))
             consumer = await stack.enter_async_context(
                 bus.consume(GROUP, TOPICS, lambda _: store.positions(bus.log_id))

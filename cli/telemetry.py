@@ -64,6 +64,10 @@ class Telemetry:
             },
         )
 
+    def refusals(self, counted: Mapping[str, int]) -> None:
+        """What the database did not take, by topic; counted as it goes on."""
+        self.metrics.read(catalogue.REFUSED, lambda: {(topic,): number for topic, number in counted.items()})
+
     def rego(self, rego: Rego) -> Rego:
         """The engines, watched."""
         return ObservedRego(rego, self.metrics)

@@ -140,6 +140,8 @@ class Embedded:
                     state.restore(key, event_id, verdict)
                     if outlives_a_run(verdict):
                         embedded.ringing.add(key)
+                if telemetry is not None:
+                    telemetry.refusals(store.refusals)
                 embedded.parts["sink"] = await _sink(bus, store, stack)
             yield embedded
 

@@ -59,11 +59,15 @@ async def write_what_goes(
 
 
 async def tell(connection: AsyncConnection, refused: Iterable[Refused], now: datetime) -> None:
-    """Write what was refused, where `tocsin errors list` finds it; and a line in the log for each."""
+    """Write what was refused, where `tocsin errors list` finds it."""
     found = {_key(each.record): _row(each, now) for each in refused}
-    for row in found.values():
-        _log.error(row["message"])
     await upsert(connection, source_errors, list(found.values()))
+
+
+def log(refused: Iterable[Refused]) -> None:
+    """A line for each."""
+    for each in refused:
+        _log.error(_message(each))
 
 
 async def take_back(connection: AsyncConnection, records: Iterable[Record]) -> None:
@@ -78,23 +82,27 @@ def _key(record: Record) -> str:
     return _PREFIX + hashlib.sha256(f"{record.topic}/{record.key}".encode(errors="replace")).hexdigest()
 
 
-def _row(refused: Refused, now: datetime) -> Row:
+def _message(refused: Refused) -> str:
     event = refused.record.event
     data = event.data if event else None
     what = f"{event.type} of {event.subject}" if event else "a deletion"
     policy = getattr(getattr(data, "policy", None), "name", "")
     by = f" by {clip(policy, 80)}" if policy else ""
-    message = f"{clip(what)}{by}: the database does not take it: {refused.reason}"
-    row = {
+    return _encodable(f"{clip(what)}{by}: the database does not take it: {refused.reason}")
+
+
+def _row(refused: Refused, now: datetime) -> Row:
+    event = refused.record.event
+    data = event.data if event else None
+    return {
         "key": _key(refused.record),
-        "cluster": clip(getattr(data, "cluster", "") or refused.record.key.partition("/")[0]),
-        "file": clip(getattr(data, "file", "")),
+        "cluster": _encodable(clip(getattr(data, "cluster", "") or refused.record.key.partition("/")[0])),
+        "file": _encodable(clip(getattr(data, "file", ""))),
         "document": 0,
-        "message": message,
+        "message": _message(refused),
         "failed_at": now,
     }
-    return {name: _encodable(value) for name, value in row.items()}
 
 
-def _encodable(value: object) -> object:
-    return value.encode(errors="replace").decode() if isinstance(value, str) else value
+def _encodable(text: str) -> str:
+    return text.encode(errors="replace").decode()

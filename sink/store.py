@@ -1,8 +1,9 @@
 """The writing side: deliveries of the log into the tables, each in one transaction with its offsets."""
 
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from typing import Self, TypeVar
@@ -64,6 +65,8 @@ class Store:
     clock: Callable[[], datetime] = _now
     wake: outbox.Wake | None = None
     """Called when the outbox has something; without it, nothing is put there."""
+    refusals: Counter[str] = field(default_factory=Counter)
+    """How many records the database did not take, by topic."""
 
     @classmethod
     @asynccontextmanager
@@ -89,11 +92,14 @@ class Store:
         try:
             await self._apply(delivery, log_id, _whole)
         except StoreRefusedError:
-            await self._apply(delivery, log_id, refused.write_what_goes)
+            left_out = await self._apply(delivery, log_id, refused.write_what_goes)
+            refused.log(left_out)
+            self.refusals.update(each.record.topic.value for each in left_out)
         if self.wake is not None:
             self.wake()
 
-    async def _apply(self, delivery: Delivery, log_id: str, way: "_Way") -> None:
+    async def _apply(self, delivery: Delivery, log_id: str, way: "_Way") -> Sequence[refused.Refused]:
+        """Write it in one transaction; returns what the database did not take."""
         async with self._transaction() as connection:
             await places.take_turns(connection, delivery.positions, log_id)
             written = await places.written(connection, log_id) if log_id else {}
@@ -108,6 +114,7 @@ class Store:
             await refused.tell(connection, left_out, self.clock())
             if log_id:
                 await upsert(connection, offsets, places.offset_rows(delivery.positions, written, log_id))
+        return left_out
 
     async def _write(self, connection: AsyncConnection, records: Sequence[Record]) -> None:
         await _write_resources(connection, records)

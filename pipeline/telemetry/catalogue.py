@@ -22,6 +22,7 @@ class Stage(StrEnum):
     WATCHER = "watcher"
     EVALUATOR = "evaluator"
     DELIVERER = "deliverer"
+    SINK = "sink"
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +224,13 @@ ACTIVE = Metric(
     Stage.DELIVERER,
     "1 while a subscriber is delivered to; 0 when it is paused, or has answered 410 Gone.",
     ("subscriber",),
+)
+REFUSED = Metric(
+    "tocsin_refused_records_total",
+    Kind.COUNTER,
+    Stage.SINK,
+    "Records that the database did not take, such as for a name that no index takes; `errors list` has them.",
+    ("topic",),
 )
 
 METRICS = tuple(value for value in list(globals().values()) if isinstance(value, Metric))

@@ -65,6 +65,7 @@ async def test_what_is_refused_is_told_and_the_others_are_written(database: str,
         "source_errors": [row for row in found["source_errors"] if row not in refused],
     } == expected
     assert await store.positions("log") == delivery(mixed).positions
+    assert store.refusals == {"tocsin.deadletters": 1, "tocsin.verdicts": 1}
     async with Reader.open(database) as reader:
         messages = [each.message for each in await list_errors(reader, ErrorFilter())]
     assert any(

@@ -251,6 +251,8 @@ def test_a_newer_schema_that_only_adds_is_used_and_not_changed(folder: Path) -> 
         assert ran.code == 0
         assert "newer than this tocsin's" in ran.err
     assert _ask(folder, "db", "current").out == "9999\n"
+    (checked,) = [line for line in _ask(folder, "doctor").out.splitlines() if line.startswith("database")]
+    assert "schema 9999, newer than this tocsin's" in checked
 
 
 def test_a_locked_database_is_one_line(folder: Path) -> None:
