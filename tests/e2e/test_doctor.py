@@ -87,7 +87,7 @@ def test_a_database_without_our_schema_says_how_to_get_it(tmp_path: Path) -> Non
     connection.close()
     ran = _doctor(tmp_path, "--db", "sqlite:///tocsin.db")
     assert ran.code == 3
-    assert "tocsin db upgrade" in _checks(ran)["database"]["remedy"]
+    assert "tocsin db upgrade" in _checks(ran)["database"]["found"]
     assert tocsin(tmp_path, "db", "upgrade", "--db", "sqlite:///tocsin.db").code == 0
     assert _doctor(tmp_path, "--db", "sqlite:///tocsin.db").code == 0
 
