@@ -22,14 +22,18 @@ from benchmarks.machine import machine
 from benchmarks.measure import measure
 from sink import schema
 from sink.database import connect, parse_url
+from sink.queries.errors import ErrorFilter, list_errors
 from sink.queries.filters import Filter
 from sink.queries.groups import list_groups
 from sink.queries.inventory import inventory
+from sink.queries.labels import selector
 from sink.queries.policies import list_policies
 from sink.queries.reader import Reader
+from sink.queries.readiness import readiness
 from sink.queries.summary import summarise
 from sink.queries.terms import terms
 from sink.queries.violations import detail, find_violations, list_history, list_violations
+from sink.queries.waivers import list_waivers
 from sink.queries.words import By, Sort, State
 from tests import postgres
 
@@ -158,6 +162,12 @@ async def _queries(url: str) -> list[tuple[str, float]]:
             ),
             "`list --all --sort resource`": flat(Sort.RESOURCE, **both),
             "`list --all --sort policy`": flat(Sort.POLICY, **both),
+            "`list -l team=data,app.kubernetes.io/name!=mail`": grouped(
+                By.WORKLOAD, labels=selector(["team=data,app.kubernetes.io/name!=mail"])
+            ),
+            "`list --by resource -l team=data -n team-07`": flat(
+                Sort.NEWEST, labels=selector(["team=data"]), namespaces=terms(["team-07"])
+            ),
             "`show ID`": lambda: _show(reader, some.id),
             "`history NAMESPACE/Pod/NAME`": lambda: list_history(
                 reader,
@@ -176,6 +186,11 @@ async def _queries(url: str) -> list[tuple[str, float]]:
             ),
             "`policies list`": lambda: list_policies(reader),
             f"`policies show {policy.name}`": lambda: list_policies(reader, (), policy.name),
+            "`errors list`": lambda: list_errors(reader, ErrorFilter()),
+            "`waivers list`": lambda: list_waivers(reader, ()),
+            "`policies readiness` (all of them)": lambda: readiness(
+                reader, (), (), since, datetime.now(UTC), refusals=False
+            ),
             "inventory, 500 objects": lambda: anext(inventory(reader)),
         }  # fmt: skip
         return [(name, await _median(query)) for name, query in queries.items()]
@@ -205,6 +220,7 @@ _COMMANDS = {
     "violations summary": _GOAL,
     "policies list": _GOAL,
     "errors list": _GOAL,
+    "waivers list": _GOAL,
     "report --html -": "",
     "policies readiness": "",
     "policies diff examples/policies/no-latest-tag.yaml": "",
