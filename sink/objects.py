@@ -57,10 +57,9 @@ def images(kind: str, content: Mapping[str, Any]) -> list[str]:
 
 
 def labels(content: Mapping[str, Any]) -> dict[str, str]:
-    """The labels of a resource, those that are texts as they have to be."""
-    return {
-        key: value for key, value in _at(content, ("metadata", "labels")).items() if isinstance(value, str)
-    }
+    """The labels of a resource, those that are texts as they have to be, and that databases take."""
+    found = _at(content, ("metadata", "labels")).items()
+    return {key: value for key, value in found if isinstance(value, str) and "\0" not in key + value}
 
 
 def described(policy: Mapping[str, Any], name: str) -> str:

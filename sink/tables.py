@@ -24,6 +24,7 @@ from sqlalchemy import (
     TypeDecorator,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 
 _NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -98,7 +99,7 @@ resources = Table(
     _text("digest"),
     _text("file"),
     _added_text("images"),
-    Column("labels", JSON, nullable=True),
+    Column("labels", JSON().with_variant(JSONB(), "postgresql"), nullable=True),
     _moment("first_seen_at"),
     _moment("last_seen_at"),
     _moment("deleted_at", nullable=True),
