@@ -7,10 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-import catalog
 from cli.render.text import counted
 from cli.talk import say
-from cli.wire import Earlier, known_to, now
+from cli.wire import Earlier, default_policies, known_to, now
 from pipeline.bus import Bus, Publisher
 from pipeline.events import Topic
 from pipeline.settings import Settings
@@ -23,7 +22,7 @@ from watcher.cluster.failures import WAIVERS, is_of_cluster
 from watcher.cluster.kinds import CONFIG_MAPS, POLICIES
 from watcher.cluster.lease import Candidate, Lease
 from watcher.follow import follow as follow_files
-from watcher.known import Known
+from watcher.known import Known, Remainders
 from watcher.records import Failure, failure_record, tombstone
 from watcher.summary import Summary
 
@@ -135,15 +134,18 @@ async def scan_cluster(
     bus: Bus,
     stop: asyncio.Event,
     store: "Store | None",
-    loaded: Callable[[], None],
+    earlier: Known,
+    left: Remainders,
+    loaded: Callable[[Summary], Awaitable[None]],
     progress: Callable[[Summary], None],
 ) -> Summary:
-    """Publish a cluster once. `loaded` is called when every policy is published.
+    """Publish a cluster once. `loaded` is called when every policy is published, with what came of it.
 
-    Policies: those in files, else the cluster's own, else the catalog's baseline.
+    Policies: those in files, else the cluster's own, else the catalog's baseline. `left`, of
+    `earlier`, is counted down.
     """
     known = (
-        await _known_objects(store, settings, await known_to(store, settings.cluster), own_policies=False)
+        await _known_objects(store, settings, earlier, own_policies=not policies)
         if store is not None
         else KnownObjects()
     )
@@ -151,11 +153,15 @@ async def scan_cluster(
     async with ApiServer.connect(group) as api:
         denied = await list_waivers(api, settings.cluster, bus, group, now, known)
         if not policies:
-            own = await list_policies(api, settings.cluster, bus, group, now)
+            own = await list_policies(api, settings.cluster, bus, group, now, known.policies)
+            if POLICIES.plural not in own.troubles:
+                for key in known.policies:  # listed, or withdrawn
+                    left.policies.found(key)
             if not own.objects.get(POLICIES.plural):
-                policies = (str(catalog.baseline()),)
-        summary = await publish_policies(policies, bus, settings.source, now, stop) if policies else Summary()
-        loaded()
+                policies = default_policies()
+        # without any: what was known of the baseline is gone
+        summary = await publish_policies(policies, bus, settings.source, now, stop, left)
+        await loaded(summary)
         listing = await list_resources(
             api,
             settings.cluster,
@@ -174,7 +180,8 @@ async def scan_cluster(
 async def _known_objects(
     store: Earlier, settings: Settings, earlier: Known, *, own_policies: bool
 ) -> KnownObjects:
-    policies = frozenset(earlier.policies if own_policies else ())
+    own = (key for key, file in earlier.policies.items() if not file)
+    policies = frozenset(own if own_policies else ())
     return KnownObjects(
         await store.known_kinds(settings.cluster),
         policies,

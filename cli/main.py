@@ -86,6 +86,13 @@ def scan(
     engine: Engine = None,
     output: Annotated[ReportFormat, typer.Option("--output", "-o", help="Format.")] = ReportFormat.TABLE,
     strict: Annotated[bool, typer.Option("--strict", help="Exit 1 for violations in mode warn too.")] = False,
+    no_other_policies: Annotated[
+        bool,
+        typer.Option(
+            "--no-other-policies",
+            help="There are no policies but these: take back what others said in the database.",
+        ),
+    ] = False,
 ) -> None:
     """Audit manifests or a live cluster once; print violations and a summary.
 
@@ -118,6 +125,7 @@ def scan(
         waivers=tuple(waivers or ()),
         format=output.value,
         strict=strict,
+        no_other_policies=no_other_policies,
     )
     finish(scan_manifests(options, namespace=namespace, cluster=cluster, db=db, engine=engine))
 

@@ -110,7 +110,7 @@ async def _run(
         async def source(stop: asyncio.Event) -> None:
             try:
                 if manifests:
-                    listed = say_first_look(telemetry)
+                    listed = say_first_look(telemetry, policies)
                     await follow_manifests(manifests, policies, waivers, settings, bus, stop, store, listed)
                 else:
                     await follow_cluster(settings, policies, waivers, bus, stop, store, telemetry)
@@ -163,7 +163,7 @@ def _db_option(settings: Settings) -> str:
 
 
 def say_first_look(
-    telemetry: Telemetry, after: Callable[[], None] = lambda: None
+    telemetry: Telemetry, policies: Sequence[str] = (), after: Callable[[], None] = lambda: None
 ) -> Callable[[Summary], None]:
     """Say what the first look at the disk found, and nothing after that."""
     looks: list[Summary] = []
@@ -172,6 +172,8 @@ def say_first_look(
         telemetry.health.has(LISTED)
         if not looks:
             say(f"read {counted(summary.resources, 'resource')} and {counted(summary.policies, 'policy')}")
+            if policies and not summary.policies:
+                say(f"{', '.join(policies)}: no ClusterImagePolicy in it: nothing is judged until one is")
             after()
         looks.append(summary)
 

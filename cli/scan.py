@@ -7,14 +7,15 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from cli.invoke import complain, let_go_of_stdout
+from cli.others import Others
 from cli.progress import counting
-from cli.render.report import say_passed_over, write_report
+from cli.render.report import say_left_alone, say_passed_over, write_report
 from cli.report.collector import TOPICS, Collector
 from cli.report.exitcode import exit_code
 from cli.report.model import ScanReport
-from cli.wire import Embedded, known_to, now, policy_paths, store_for, waiver_paths
+from cli.wire import Embedded, default_policies, known_to, now, policy_paths, store_for, waiver_paths
 from pipeline.errors import ExitCode, UsageError
-from pipeline.events import Topic, policy_name
+from pipeline.events import Topic
 from pipeline.service import run_parts, stop_on_signals
 from pipeline.settings import Settings, load_settings
 from pipeline.settings_types import EngineChoice
@@ -37,6 +38,7 @@ class ScanOptions:
     waivers: tuple[str, ...]
     format: str
     strict: bool
+    no_other_policies: bool = False
 
 
 async def scan_manifests(
@@ -65,14 +67,15 @@ async def scan_manifests(
     gc.set_threshold(_GC_THRESHOLD)
     stop = asyncio.Event()
     with stop_on_signals(stop):
-        report, summaries = await _audit(
-            options.paths, policies, waiver_paths(options.waivers, settings), settings, stop
+        report, summaries, others = await _audit(
+            options, policies, waiver_paths(options.waivers, settings), settings, stop
         )
     unreadable = any(summary.unreadable for summary in summaries)
     code = exit_code(report, strict=options.strict, unreadable=unreadable)
     try:
         write_report(report, options.format, sys.stdout, sys.stderr)
         say_passed_over(summaries[-1].passed_over, sys.stderr)
+        say_left_alone(others, sys.stderr)
     except BrokenPipeError:
         let_go_of_stdout()
     if stop.is_set():
@@ -82,49 +85,52 @@ async def scan_manifests(
 
 
 async def _audit(
-    paths: tuple[str, ...],
+    options: ScanOptions,
     policies: tuple[str, ...],
     waivers: tuple[str, ...],
     settings: Settings,
     stop: asyncio.Event,
-) -> tuple[ScanReport, list[Summary]]:
-    """Run the pipeline to its end. Returns the report, and what came of reading policies and manifests."""
-    collector = Collector()
+) -> tuple[ScanReport, list[Summary], int]:
+    """Run the pipeline to its end.
+
+    Returns the report, what came of reading policies and manifests, and how many policies of the
+    database were left alone.
+    """
+    paths, collector = options.paths, Collector()
     summaries: list[Summary] = []
     async with AsyncExitStack() as stack:
         store = await store_for(settings, stack) if settings.db_given else None
         embedded = await stack.enter_async_context(
             Embedded.start(settings, store, once=True, of_cluster=not paths)
         )
-        reports = await stack.enter_async_context(embedded.bus.consume("report", TOPICS))
+        bus, group = embedded.bus, settings.source
+        reports = await stack.enter_async_context(bus.consume("report", TOPICS))
         advance = stack.enter_context(counting())
+        known = await known_to(store, settings.cluster)
+        left = Remainders(settings.cluster, known, paths, policies or default_policies())
+        others = Others(known, left, withdrawn=options.no_other_policies)
+        if store is not None:
+            collector.knows((await store.waivers(settings.cluster)).values(), others.names)
 
         async def cluster_source(stop: asyncio.Event) -> None:
             from cli.cluster import in_files, scan_cluster  # the Kubernetes client is slow to load
 
-            bus = embedded.bus
+            async def loaded(summary: Summary) -> None:
+                await others.settle(embedded, summary, stop)
 
-            def loaded() -> None:
-                embedded.state.keep_only(set())
-
+            files = in_files(known, settings)
+            summaries.append(await publish_waivers(waivers, bus, group, now, stop, files))
             summaries.append(
-                await publish_waivers(waivers, bus, settings.source, now, stop, in_files(known, settings))
+                await scan_cluster(settings, policies, bus, stop, store, known, left, loaded, advance)
             )
-            summaries.append(await scan_cluster(settings, policies, bus, stop, store, loaded, advance))
             for topic in (Topic.POLICIES, Topic.RESOURCES, Topic.DEADLETTERS):
                 await bus.seal(topic)
 
-        known = await known_to(store, settings.cluster)
-        left = Remainders(settings.cluster, known, paths, policies)
-
         async def source(stop: asyncio.Event) -> None:
-            bus, group = embedded.bus, settings.source
             summaries.append(await publish_waivers(waivers, bus, group, now, stop, known, left))
             loaded = await publish_policies(policies, bus, group, now, stop, left)
+            await others.settle(embedded, loaded, stop)
             await bus.seal(Topic.POLICIES)
-            # otherwise no verdict is over: its policy may be where nobody could look
-            if not loaded.unreadable and not stop.is_set():
-                embedded.state.keep_only({policy_name(key) for key in left.policies.kept})
             summaries.append(loaded)
             summaries.append(await publish_manifests(paths, bus, group, now, stop, advance, left))
             await bus.seal(Topic.RESOURCES)
@@ -135,4 +141,6 @@ async def _audit(
 
         chosen = source if paths else cluster_source
         await run_parts({"source": chosen, "report": report, **embedded.parts}, stop, settings.grace)
-    return collector.report(), summaries
+    for summary in summaries:
+        collector.failed(summary.unreadable)
+    return collector.report(), summaries, others.left_alone

@@ -41,7 +41,7 @@ async def watch(
                         say(f"{news.passed_over} of them are on the log as they are")
 
                 if options.manifests:
-                    look = say_first_look(telemetry, listed)
+                    look = say_first_look(telemetry, policies, listed)
                     await follow_manifests(
                         options.manifests, policies, waivers, settings, news, stop, earlier, look
                     )

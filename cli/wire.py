@@ -44,7 +44,12 @@ def policy_paths(given: Iterable[str]) -> tuple[str, ...]:
 
     Raises UsageError for a set that does not exist.
     """
-    return tuple(map(_policy_path, given)) or (str(catalog.baseline()),)
+    return tuple(map(_policy_path, given)) or default_policies()
+
+
+def default_policies() -> tuple[str, ...]:
+    """The catalog's baseline."""
+    return (str(catalog.baseline()),)
 
 
 def _policy_path(given: str) -> str:
@@ -133,8 +138,7 @@ class Embedded:
             consumer = await stack.enter_async_context(bus.consume(EVALUATOR_GROUP, EVALUATOR_TOPICS))
             embedded.parts["evaluator"] = lambda _: evaluator.run(consumer, bus)
             if store is not None:
-                # a scan is judged by the waivers that it is given
-                for waiver_key, waiver in (await store.waivers(settings.cluster)).items() if not once else ():
+                for waiver_key, waiver in (await store.waivers(settings.cluster)).items():
                     state.put_waiver(waiver_key, waiver)
                 for key, event_id, verdict in await store.last_verdicts(settings.cluster):
                     state.restore(key, event_id, verdict)

@@ -204,7 +204,8 @@ class Evaluator:
         """What to ask about a resource: under one policy, or under all."""
         if policy != ALL:
             return inquire(applied, [self._state.policies[policy]], UnmatchedImages.IGNORE)
-        return inquire(applied, self._state.policies_of(applied.cluster), self._settings.unmatched_images)
+        unmatched = UnmatchedImages.IGNORE if self._state.judges_by_some else self._settings.unmatched_images
+        return inquire(applied, self._state.policies_of(applied.cluster), unmatched)
 
     def _item(self, record: Record) -> Item:
         applied = record.event.data if record.event else None

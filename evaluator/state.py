@@ -58,6 +58,8 @@ class State:
         self._once = once
         self._policies_of: dict[str, list[LoadedPolicy]] = {}
         self._unheard: set[str] = set()
+        self.judges_by_some = False
+        """Whether there are policies that are not here: nobody can say then that none matches an image."""
         self._resources: dict[str, bytes] = {}
         self._verdicts = LastVerdicts()
         self._withdrawn: dict[str, dict[str, str]] = {}
@@ -172,6 +174,13 @@ class State:
     def keep_only(self, policies: Collection[str]) -> None:
         """Of the policies not heard of, these may still be there; the verdicts of the others are over."""
         self._unheard.intersection_update(policies)
+
+    def leave(self, policies: Collection[str]) -> None:
+        """Of the policies not heard of, these are somewhere else: their verdicts stay as they are."""
+        self.keep_only(policies)
+        if policies:
+            self.judges_by_some = True
+            self._unheard.add(NO_MATCHING_POLICY.name)
 
     def is_over(self, policy: str) -> bool:
         """Whether a verdict ends when its policy says nothing of the resource any more."""

@@ -1,14 +1,15 @@
 """Manifests to the log, once: what `tocsin scan` needs. `watcher.follow` goes on after that.
 
-Paths that the user named and that cannot be read are in `Summary.unreadable`;
-everything wrong inside files is counted in `Summary.failures`. Both are published
-as SourceFailed on the dead letters, and nothing of it stops the rest. What earlier
+Paths that the user named and that cannot be read are in `Summary.unreadable`, and
+nowhere else: a slip of the pen leaves nothing behind. Everything wrong inside files is
+counted in `Summary.failures` and published as SourceFailed on the dead letters.
+Nothing of it stops the rest. What earlier
 runs left of the same paths and is gone, or mended, gets its tombstone
 (docs/decisions/0006): `left` is counted down.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from datetime import datetime
 
 from pipeline.bus import Publisher, Record
@@ -17,12 +18,13 @@ from pipeline.settings import SourceSettings
 from watcher.config_maps import ConfigMap
 from watcher.file_texts import FileTexts, may_hold_texts
 from watcher.known import Remainders
-from watcher.manifests import Listing, ManifestFile, find
+from watcher.manifests import Listing, ManifestFile, PathProblem, Trouble, find, plain_path
 from watcher.objects import POLICY_KIND, PassedOver
 from watcher.policies import choose
 from watcher.pump import Pump
 from watcher.reading import EndOfFile, Found, FoundPolicy, FoundResource, read_files
 from watcher.records import Failure, failure_record, policy_record, resource_record, tombstone
+from watcher.snapshot import is_below
 from watcher.summary import Summary, Tally
 
 Clock = Callable[[], datetime]
@@ -52,6 +54,40 @@ async def read_batches(
         pump.close()
 
 
+class _PolicyFiles:
+    """What files hold of policies. `empty`: files that hold nothing of them."""
+
+    def __init__(self, settings: SourceSettings, tally: Tally) -> None:
+        self._texts = settings.texts
+        self._tally = tally
+        self._holds_any = False
+        self.policies: list[FoundPolicy] = []
+        self.config_maps: list[ConfigMap] = []
+        self.failures: list[Failure] = []
+        self.empty: set[str] = set()
+
+    def take(self, found: Found) -> None:
+        match found:
+            case FoundPolicy():
+                self._holds_any = True
+                self.policies.append(found)
+            case FoundResource():
+                self._tally.passed_over[found.resource.ref.kind] += 1
+            case PassedOver(config_map=ConfigMap() as config_map):
+                self._tally.passed_over[found.kind] += 1
+                if may_hold_texts(config_map, self._texts):
+                    self._holds_any = True
+                    self.config_maps.append(config_map)
+            case _:
+                failures = count(found, self._tally)
+                self._holds_any = self._holds_any or bool(failures)
+                self.failures += failures
+                if isinstance(found, EndOfFile):
+                    if not self._holds_any:
+                        self.empty.add(found.file)
+                    self._holds_any = False
+
+
 async def publish_policies(
     paths: Sequence[str],
     publisher: Publisher,
@@ -62,34 +98,29 @@ async def publish_policies(
 ) -> Summary:
     """Publish every ClusterImagePolicy at these paths; other kinds are passed over.
 
-    ConfigMaps that policies name are taken from the same paths.
+    ConfigMaps that policies name are taken from the same paths. A path with neither cannot be
+    meant: it is in `Summary.unreadable`, and nothing that was known from it is gone.
     """
     tally, stop, left = Tally(), stop or asyncio.Event(), left or Remainders(settings.cluster)
     listing = await asyncio.to_thread(find, paths)
-    failures: list[Failure] = []
-    found_policies: list[FoundPolicy] = []
-    config_maps: list[ConfigMap] = []
+    read = _PolicyFiles(settings, tally)
     async for batch in read_batches(listing.files, settings, stop, tally, config_maps=True):
         for found in batch:
-            match found:
-                case FoundPolicy():
-                    found_policies.append(found)
-                case FoundResource():
-                    tally.passed_over[found.resource.ref.kind] += 1
-                case PassedOver(config_map=ConfigMap() as config_map):
-                    tally.passed_over[found.kind] += 1
-                    if may_hold_texts(config_map, settings.texts):
-                        config_maps.append(config_map)
-                case _:
-                    failures += count(found, tally)
-    choice = choose(found_policies)
+            read.take(found)
+    choice = choose(read.policies)
     tally.policies = len(choice.used)
     tally.failures += len(choice.repeated)
+    vain = [] if tally.interrupted else _without_policies(paths, listing, read.empty)
+    for problem in vain:
+        tally.path_problem(problem)
     left.listed(listing.problems)
-    left.failed(failures)
+    left.without_policies([*vain, *(problem for problem in listing.problems if problem.named)])
+    left.failed(read.failures)
     left.repeated(choice.repeated)
     used = choice.used
-    policies = await FileTexts(settings.texts).resolve((each.policy for each in used.values()), config_maps)
+    policies = await FileTexts(settings.texts).resolve(
+        (each.policy for each in used.values()), read.config_maps
+    )
     time, cluster = clock(), settings.cluster
     records: list[Record] = []
     for name, policy in policies.items():
@@ -97,7 +128,7 @@ async def publish_policies(
         records.append(policy_record(cluster, used[name].file, policy, time))
     if not stop.is_set():
         records += [tombstone(Topic.POLICIES, key) for key in left.policies.gone]
-    failures = [*path_failures(listing, tally), *failures, *choice.repeated]
+    failures = tally.to_tell([*path_failures(listing, tally), *read.failures, *choice.repeated])
     records += [failure_record(cluster, failure, time) for failure in failures]
     await _publish(publisher, records)
     return tally.summary()
@@ -122,7 +153,7 @@ async def publish_manifests(
     listing = await asyncio.to_thread(find, paths)
     left.listed(listing.problems)
     time = clock()
-    failures = path_failures(listing, tally)
+    failures = tally.to_tell(path_failures(listing, tally))
     await _publish(publisher, [failure_record(cluster, failure, time) for failure in failures])
     async for batch in read_batches(listing.files, settings, stop, tally):
         records: list[Record] = []
@@ -138,7 +169,8 @@ async def publish_manifests(
                 case _:
                     failures = count(found, tally)
                     left.failed(failures)
-                    records += [failure_record(cluster, failure, time) for failure in failures]
+                    told = tally.to_tell(failures)
+                    records += [failure_record(cluster, failure, time) for failure in told]
         await _publish(publisher, records)
         if progress is not None:
             progress(tally.summary())
@@ -146,6 +178,16 @@ async def publish_manifests(
         gone = [tombstone(Topic.RESOURCES, key) for key in left.resources.gone]
         await _publish(publisher, gone + [tombstone(Topic.DEADLETTERS, key) for key in left.failures.gone])
     return tally.summary()
+
+
+def _without_policies(paths: Sequence[str], listing: Listing, empty: Collection[str]) -> list[PathProblem]:
+    """A problem for each path of whose files none holds a policy, or what policies need."""
+    problems: list[PathProblem] = []
+    for path in dict.fromkeys(map(plain_path, paths)):
+        files = [file.name for file in listing.files if is_below(file.name, [path])]
+        if files and all(file in empty for file in files):
+            problems.append(PathProblem(path, Trouble.EMPTY, f"no {POLICY_KIND} in it", named=True))
+    return problems
 
 
 async def _publish(publisher: Publisher, records: Sequence[Record]) -> None:

@@ -30,11 +30,13 @@ class Remainder:
     def __init__(self, known: Mapping[str, str], paths: Iterable[str]) -> None:
         places = [plain_path(path) for path in paths]
         self._files = {key: file for key, file in known.items() if is_below(file, places)}
+        self._elsewhere = known.keys() - self._files.keys()
         self._unsure: set[str] = set()
 
     def found(self, key: str) -> None:
         """It is still there."""
         self._files.pop(key, None)
+        self._elsewhere.discard(key)
 
     def unsure(self, file: str) -> None:
         """Nobody can say what is in this file, or folder."""
@@ -49,6 +51,11 @@ class Remainder:
     def kept(self) -> list[str]:
         """Keys that may be there, but could not be seen."""
         return [key for key, file in self._files.items() if self._is_unsure(file)]
+
+    @property
+    def elsewhere(self) -> frozenset[str]:
+        """Keys that were known from other paths, and are at none of these."""
+        return frozenset(self._elsewhere)
 
     def _is_unsure(self, file: str) -> bool:
         """By the folders above it: there may be many files, and many that could not be read."""
@@ -76,10 +83,16 @@ class Remainders:
     def listed(self, problems: Iterable[PathProblem]) -> None:
         """Paths that could not be listed. What was known below one that is not there is gone."""
         for problem in problems:
-            self.failures.found(Failure.of_path(problem).key(self._cluster))
+            if not problem.named:  # else whoever named it is told, and nothing is left of it
+                self.failures.found(Failure.of_path(problem).key(self._cluster))
             if problem.trouble is Trouble.UNREADABLE:
                 for remainder in (self.resources, self.policies, self.failures):
                     remainder.unsure(problem.path)
+
+    def without_policies(self, problems: Iterable[PathProblem]) -> None:
+        """Paths that the user named for policies and that give none: nobody wants all of theirs gone."""
+        for problem in problems:
+            self.policies.unsure(problem.path)
 
     def failed(self, failures: Iterable[Failure]) -> None:
         """Files that could not be read in full."""

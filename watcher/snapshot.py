@@ -78,7 +78,7 @@ def _folder(path: str) -> str:
 
 def _is_here(name: str, path: str) -> bool:
     """Whether the path is the working directory, whose files are named without it."""
-    return path == "." and name != STDIN and not name.startswith(("/", "../"))
+    return path == "." and name not in ("", STDIN) and not name.startswith(("/", "../"))
 
 
 def _signature(file: ManifestFile) -> _Signature | None:

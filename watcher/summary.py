@@ -1,11 +1,12 @@
 """What came of reading: counts, and the paths that the user has to mend."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from watcher.manifests import PathProblem
+from watcher.records import Failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,11 @@ class Tally:
     failures: int = 0
     unreadable: list[PathProblem] = field(default_factory=list)
     interrupted: bool = False
+
+    def to_tell(self, failures: Iterable[Failure]) -> list[Failure]:
+        """Without paths that the user named: told at once, they are nothing to be asked for later."""
+        named = {problem.path for problem in self.unreadable}
+        return [failure for failure in failures if failure.place or failure.file not in named]
 
     def path_problem(self, problem: PathProblem) -> None:
         """A path the user named is the user's to mend; anything below it counts as content."""

@@ -28,6 +28,13 @@ def write_report(report: ScanReport, output: str, out: TextIO, talk: TextIO) -> 
     table.write_summary(report, talk)
 
 
+def say_left_alone(policies: int, talk: TextIO) -> None:
+    """One line about the policies of the database that were not loaded; nothing where there are none."""
+    if policies:
+        them = "its verdicts stay" if policies == 1 else "their verdicts stay"
+        talk.write(f"{counted(policies, 'other policy')} of the database not loaded: {them} as they are\n")
+
+
 def say_passed_over(kinds: Mapping[str, int], talk: TextIO) -> None:
     """One line about objects that are no workloads; nothing where there are none."""
     if kinds:

@@ -6,7 +6,7 @@ in one process), so that counting records is counting resources and verdicts.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 
 from cli.report.model import (
@@ -36,6 +36,7 @@ from pipeline.events import (
     Verdict,
 )
 from pipeline.waivers import WaiverApplied, unknown_policies
+from watcher.manifests import PathProblem
 
 TOPICS = (Topic.RESOURCES, Topic.POLICIES, Topic.VERDICTS, Topic.DEADLETTERS)
 """What the collector has to be subscribed to."""
@@ -63,6 +64,19 @@ class Collector:
         self._findings: list[Finding] = []
         self._errors: list[ErrorItem] = []
         self._policies: dict[_PolicyKey, PolicyChecked] = {}
+        self._elsewhere: frozenset[str] = frozenset()
+        self._told: set[str] = set()
+        """Names of waivers that this scan was given."""
+
+    def knows(self, waivers: Iterable[WaiverApplied], policies: Iterable[str]) -> None:
+        """Waivers that a database brings, and names of policies that are only there."""
+        self._waivers = {waiver.name: waiver for waiver in waivers} | self._waivers
+        self._elsewhere = frozenset(policies)
+
+    def failed(self, problems: Iterable[PathProblem]) -> None:
+        """Paths that the user named and that cannot be used: the log says nothing of them."""
+        for problem in problems:
+            self._errors.append(ErrorItem(file=_text(problem.path), message=_text(str(problem))))
 
     async def collect(self, consumer: Consumer) -> None:
         """Read to the end of the log; the consumer has to be of `TOPICS`."""
@@ -95,6 +109,7 @@ class Collector:
                 self._take_policy(checked)
             case WaiverApplied() as waiver:
                 self._waivers[waiver.name] = waiver
+                self._told.add(waiver.name)
             case _:  # PolicyApplied: its PolicyChecked says what became of it
                 pass
 
@@ -147,7 +162,7 @@ class Collector:
 
     def _waiver_items(self, waived: Mapping[str | None, int]) -> tuple[WaiverItem, ...]:
         now = self._clock()
-        known = {checked.policy.name for checked in self._policies.values()}
+        known = {checked.policy.name for checked in self._policies.values()} | self._elsewhere
         return tuple(
             WaiverItem(
                 name=name,
@@ -161,6 +176,7 @@ class Collector:
                 unknown_policies=tuple(map(_text, unknown_policies(waiver, known))),
             )
             for name, waiver in sorted(self._waivers.items())
+            if name in self._told or waived.get(name)
         )
 
     def _policy_items(self) -> tuple[PolicyItem, ...]:

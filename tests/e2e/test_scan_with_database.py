@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.e2e.command import NOT_PRIVILEGED, Ran, pod, policy, tocsin, write
+from tests.e2e.command import NOT_PRIVILEGED, Ran, pod, policy, tocsin, waiver, write
 
 DATABASE = "sqlite:///audit.db"
 
@@ -164,14 +164,76 @@ def test_a_deleted_policy_takes_its_verdicts_with_it(folder: Path) -> None:
     assert _rows(folder, "SELECT name FROM policies WHERE deleted_at IS NULL") == [("no-privileged",)]
 
 
-def test_a_policy_of_another_path_is_out_of_scope_where_the_scan_does_not_name_it(folder: Path) -> None:
+def test_a_scan_says_nothing_of_policies_that_it_did_not_load(folder: Path) -> None:
     write(folder / "others" / "never.yaml", policy("never", "isCompliant { false }"))
     write(folder / "other" / "also.yaml", pod("also"))
     _scan(folder, "deploy", "other", policies="others")
-    _scan(folder, "deploy")
+    ran = _scan(folder, "deploy")
+    assert [each["policy"] for each in ran.report["violations"]] == ["no-privileged"]
+    assert "1 other policy of the database not loaded: its verdicts stay as they are" in ran.err
     ended = {(name, resolution) for name, of, resolution in _spans(folder) if of == "never"}
-    assert ended == {("also", None), ("bad", "out_of_scope"), ("good", "out_of_scope")}
+    assert ended == {("also", None), ("bad", None), ("good", None)}
     assert len(_rows(folder, "SELECT name FROM policies WHERE deleted_at IS NULL")) == 2
+
+
+def test_the_command_that_a_violation_hints_at_changes_nothing_of_other_policies(folder: Path) -> None:
+    write(folder / "policies" / "never.yaml", policy("never", "isCompliant { false }"))
+    _scan(folder)
+    show = tocsin(folder, "violations", "list", "--policy", "no-privileged", "-o", "name", "--db", DATABASE)
+    hints = tocsin(folder, "violations", "show", show.out.split()[0], "--db", DATABASE).out
+    hinted = hints.partition("then: tocsin ")[2].splitlines()[0].split()
+    assert hinted[:4] == ["scan", "deploy/bad.yaml", "-p", "policies/policy.yaml"]
+    write(folder / "deploy" / "bad.yaml", pod("bad"))
+    assert tocsin(folder, *hinted, env={"TOCSIN_DB": DATABASE}).code == 0
+    assert sorted(_spans(folder), key=str) == [
+        ("bad", "never", None),
+        ("bad", "no-privileged", "fixed"),
+        ("good", "never", None),
+    ]
+
+
+def test_other_policies_are_taken_back_where_the_scan_says_that_there_are_none(folder: Path) -> None:
+    write(folder / "others" / "never.yaml", policy("never", "isCompliant { false }"))
+    _scan(folder, policies="others")
+    ran = tocsin(folder, "scan", "deploy", "-p", "policies", "--no-other-policies", "--db", DATABASE)
+    assert "not loaded" not in ran.err
+    ended = {(name, resolution) for name, of, resolution in _spans(folder) if of == "never"}
+    assert ended == {("bad", "policy_deleted"), ("good", "policy_deleted")}
+    assert _rows(folder, "SELECT name FROM policies WHERE deleted_at IS NULL") == [("no-privileged",)]
+
+
+@pytest.mark.parametrize("policies", ["deploy", "empty.yaml"])
+def test_where_no_policy_is_nothing_is_judged_and_no_violation_ends(folder: Path, policies: str) -> None:
+    (folder / "empty.yaml").write_text("")
+    _scan(folder)
+    ran = _scan(folder, policies=policies)
+    assert (ran.code, ran.errors) == (2, [f"error: {policies}: no ClusterImagePolicy in it"])
+    assert _spans(folder) == [("bad", "no-privileged", None)]
+    assert _rows(folder, "SELECT * FROM source_errors") == []
+
+
+@pytest.mark.parametrize(("paths", "policies"), [(["deplyo"], "policies"), (["deploy"], "polices")])
+def test_a_misspelt_path_leaves_no_error_behind(folder: Path, paths: list[str], policies: str) -> None:
+    ran = _scan(folder, *paths, policies=policies)
+    assert (ran.code, len(ran.errors), len(ran.report["errors"])) == (2, 1, 1)
+    assert _rows(folder, "SELECT * FROM source_errors") == []
+
+
+def test_a_scan_is_judged_by_the_waivers_of_its_database_and_takes_none_back(folder: Path) -> None:
+    match = {"names": ["bad"]}
+    write(folder / "waivers" / "pilot.yaml", waiver("pilot", policies=["no-privileged"], match=match))
+    write(folder / "more" / "other.yaml", waiver("other", policies=["never"], match=match))
+    tocsin(folder, "scan", "deploy", "-p", "policies", "--waivers", "waivers", "--db", DATABASE)
+    ran = _scan(folder)
+    assert (ran.report["violations"], [each["name"] for each in ran.report["waivers"]]) == ([], ["pilot"])
+    tocsin(folder, "scan", "deploy", "-p", "policies", "--waivers", "more", "--db", DATABASE)
+    assert _spans(folder) == [("bad", "no-privileged", "waived")]
+    names = "SELECT name FROM waivers WHERE deleted_at IS NULL ORDER BY name"
+    assert _rows(folder, names) == [("other",), ("pilot",)]
+    (folder / "waivers" / "pilot.yaml").unlink()
+    write(folder / "waivers" / "other.yaml", waiver("other", policies=["never"], match=match))
+    tocsin(folder, "scan", "deploy", "-p", "policies", "--waivers", "waivers", "--db", DATABASE)
+    assert ("bad", "no-privileged", None) in _spans(folder)
 
 
 def test_a_policy_file_that_does_not_parse_any_more_ends_no_violation(folder: Path) -> None:

@@ -162,12 +162,22 @@ def _lookup(api: ApiServer, settings: ClusterSettings) -> OwnerLookup:
 
 
 async def list_policies(
-    api: ApiServer, cluster: str, publisher: Publisher, settings: ClusterSettings, clock: Clock
+    api: ApiServer,
+    cluster: str,
+    publisher: Publisher,
+    settings: ClusterSettings,
+    clock: Clock,
+    known: frozenset[str] = frozenset(),
 ) -> Listing:
-    """Publish the ClusterImagePolicies there are now. Raises ApiError where the server cannot be asked."""
+    """Publish the ClusterImagePolicies there are now, and that others that are `known` (keys) are gone.
+
+    Raises ApiError where the server cannot be asked.
+    """
     texts = Policies(cluster, publisher, clock)
     mirror = Mirror(cluster, publisher, settings, Scope(settings), _lookup(api, settings), clock, texts)
-    listing = await _list_stages(api, mirror, settings, [(POLICIES,)], cluster, KnownObjects(), None)
+    listing = await _list_stages(
+        api, mirror, settings, [(POLICIES,)], cluster, KnownObjects(policies=known), None
+    )
     await look_up(api, texts, settings)
     return listing
 
@@ -215,6 +225,8 @@ async def _list_stages(
         for namespace in _namespaces(kind, settings):
             reflector = Reflector(api, kind, namespace, mirror, settings, advance)
             _restored(reflector, mirror, cluster, known)
+            if kind is POLICIES:
+                reflector.state.restore(mirror.restore_policies(known.policies))
             reflectors.append(reflector)
             try:
                 await reflector.once()

@@ -18,7 +18,10 @@ from watcher.waivers.reading import FoundWaiver, read_files
 
 
 class FollowedWaivers:
-    """`known`: key -> file of what an earlier run published, `failures`: keys of what it could not read."""
+    """`known`: key -> file of what an earlier run published, `failures`: keys of what it could not read.
+
+    `once`: for a scan, which tells who named a path that it cannot be read, and leaves nothing of that.
+    """
 
     def __init__(
         self,
@@ -28,10 +31,14 @@ class FollowedWaivers:
         clock: Clock,
         known: Mapping[str, str],
         failures: Sequence[str] = (),
+        *,
+        once: bool = False,
     ) -> None:
         self._publisher = publisher
         self._settings = settings
         self._clock = clock
+        self._once = once
+        self._unread: set[str] = set()
         self._snapshot = Snapshot(paths)
         self._board = Board(settings.cluster, known, failures)
 
@@ -50,8 +57,11 @@ class FollowedWaivers:
         for file in difference.gone:
             self._board.drop(file)
         order = [file.name for file in difference.listing.files]
-        hidden = frozenset(file for file in self._board.sources if is_below(file, difference.shielded))
+        shielded = (*difference.shielded, *self._unread)
+        hidden = frozenset(file for file in self._board.sources if is_below(file, shielded))
         failures = path_failures(difference.listing, tally)
+        if self._once:
+            failures = tally.to_tell(failures)
         records, repeated = self._board.settle(order, hidden, failures, self._clock())
         tally.failures += repeated
         if records:
@@ -71,6 +81,9 @@ class FollowedWaivers:
                 case EndOfFile(file=file, problem=problem):
                     if problem is not None:
                         tally.path_problem(problem)
+                        if self._once and problem.named:
+                            self._unread.add(file)
+                            continue
                         failures.append(Failure.of_path(problem))
                     self._board.put(file, waivers, failures)
                     waivers, failures = [], []

@@ -22,11 +22,12 @@ async def publish_waivers(
     known: Known | None = None,
     left: Remainders | None = None,
 ) -> Summary:
-    """Publish what is at these paths. Every other waiver that is `known` is gone, wherever it was."""
+    """Publish what is at these paths. What is `known` of them and is not there any more is gone."""
     known = known or Known()
     places = [plain_path(path) for path in paths]
     failures = [key for key, file in known.failures.items() if is_below(file, places)]
-    waivers = FollowedWaivers(paths, publisher, settings, clock, known.waivers, failures)
+    mine = {key: file for key, file in known.waivers.items() if is_below(file, places)}
+    waivers = FollowedWaivers(paths, publisher, settings, clock, mine, failures, once=True)
     tally = Tally()
     await waivers.refresh(stop, tally)
     if left is not None:

@@ -16,6 +16,7 @@ from pipeline.bus import Consumer
 from pipeline.bus_memory import MemoryBus
 from pipeline.events import Topic
 from pipeline.settings import SourceSettings
+from tests.e2e.command import policy
 from tests.unit.watcher.workloads import pod
 from watcher.app import publish_manifests, publish_policies
 from watcher.known import Known, Remainders
@@ -94,7 +95,18 @@ async def test_policies_that_could_not_all_be_read_in_time_are_not_gone(
 ) -> None:
     stop = asyncio.Event()
     stop.set()
+    Path("rules/policy.yaml").write_text(yaml.safe_dump(policy("there", "isCompliant { true }")))
     left = _left("deploy")
     await publish_policies(["rules", "deploy"], bus, SETTINGS, lambda: NOW, stop, left)
     assert await _taken_back(bus, consumer) == set()
     assert left.policies.gone == ["c/old"]
+
+
+async def test_a_path_without_any_policy_is_for_the_user_to_mend_and_takes_nothing_back(
+    bus: MemoryBus, consumer: Consumer
+) -> None:
+    Path("rules/empty.yaml").write_text("")
+    left = _left("deploy")
+    summary = await publish_policies(["rules", "deploy/a.yaml"], bus, SETTINGS, lambda: NOW, left=left)
+    assert [str(problem) for problem in summary.unreadable] == ["rules: no ClusterImagePolicy in it"]
+    assert await _taken_back(bus, consumer) == set()

@@ -96,12 +96,13 @@ async def test_a_bad_waiver_is_one_line_with_its_place_and_the_others_count(fold
     assert (summary.failures, summary.unreadable) == (2, ())
 
 
-async def test_a_path_that_is_not_there_is_for_the_user_to_mend() -> None:
+async def test_a_path_that_is_not_there_is_for_the_user_to_mend_and_leaves_nothing(folder: Path) -> None:
+    write(folder / "w.yaml", waiver("a"))
     async with log() as (bus, seen):
-        summary = await publish_waivers(["none.yaml"], bus, SETTINGS, lambda: NOW, asyncio.Event())
+        summary = await publish_waivers(["none.yaml", "w.yaml"], bus, SETTINGS, lambda: NOW, asyncio.Event())
         await seen.take()
     assert [problem.path for problem in summary.unreadable] == ["none.yaml"]
-    assert len(seen.failures) == 1
+    assert (list(seen.waivers), seen.failures) == (["a"], [])
 
 
 async def test_a_waiver_that_ends_too_late_is_refused(folder: Path) -> None:
@@ -114,11 +115,12 @@ async def test_a_waiver_that_ends_too_late_is_refused(folder: Path) -> None:
     assert "at most 30 days from now" in seen.failures[0]
 
 
-async def test_what_a_scan_does_not_find_again_is_gone_wherever_it_was(folder: Path) -> None:
+async def test_what_a_scan_does_not_find_again_is_gone_from_its_paths_and_stays_elsewhere(
+    folder: Path,
+) -> None:
     write(folder / "w.yaml", waiver("a"))
-    known = Known(
-        waivers={waiver_key("c", name): file for name, file in (("a", "w.yaml"), ("b", "old.yaml"))}
-    )
+    files = {"a": "w.yaml", "b": "w.yaml", "c": "other.yaml"}
+    known = Known(waivers={waiver_key("c", name): file for name, file in files.items()})
     async with log() as (bus, seen):
         await publish_waivers(["w.yaml"], bus, SETTINGS, lambda: NOW, asyncio.Event(), known)
         await seen.take()
