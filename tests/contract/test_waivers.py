@@ -5,10 +5,13 @@ Not covered: which waiver covers what (`tests/unit/evaluator`), how verdicts fol
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import insert, select
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import delete, insert, select
 
 from pipeline.bus import Record
 from pipeline.events import Event, EventType, Outcome, Topic, Verdict, Withdrawal, source_of
@@ -31,7 +34,7 @@ from sink.queries.waivers import list_waivers, waivers_of
 from sink.queries.words import Sort, State
 from sink.rows import violation_row
 from sink.store import Store
-from sink.tables import violations
+from sink.tables import offsets, verdicts, violations
 from tests.contract.test_inventory import applied, checked
 from tests.contract.test_store import delivery
 from tests.unit.sink.histories import (
@@ -45,6 +48,8 @@ from tests.unit.sink.histories import (
     Said,
     as_told,
     history,
+    logs,
+    standing,
     withdrawn,
 )
 
@@ -307,3 +312,36 @@ async def test_two_sinks_that_write_the_same_waived_verdict_leave_one_row(
     log = [waiver(), *history("web", [FAIL, WAIVED])]
     await asyncio.gather(tell(store, *log), tell(store, *log))
     assert await states(reader) == {"open": [], "waived": ["web"], "resolved": ["web"]}
+
+
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(logs(), st.data())
+async def test_after_any_log_each_violation_is_open_or_waived_and_what_is_over_says_why(
+    database: str, log: list[Record], data: st.DataObject
+) -> None:
+    async with AsyncExitStack() as stack:
+        engine = await stack.enter_async_context(connect(parse_url(database), writes=True))
+        await schema.upgrade(engine)
+        reader = await stack.enter_async_context(Reader.open(database))
+        async with engine.begin() as connection:
+            for table in (violations, verdicts, offsets):
+                await connection.execute(delete(table))
+        rest = log
+        while rest:
+            size = data.draw(st.integers(1, len(rest)))
+            await tell(Store(engine, lambda: START), *rest[:size], log=str(len(rest)))
+            rest = rest[size:]
+        expected = sorted((key.split("/")[1], stands) for key, stands in standing(log).items())
+        found: list[tuple[str, str]] = []
+        for state in (State.OPEN, State.WAIVED):
+            listed, _ = await list_violations(reader, Filter(state=state), Sort.RESOURCE, None, list)
+            found += [(f"uid-{each.resource.namespace}-{each.resource.name}", state.value) for each in listed]
+        assert sorted(found) == expected
+        everything, _ = await list_violations(reader, Filter(state=State.ALL), Sort.RESOURCE, None, list)
+        begins = {(each.resource.name, each.opened_at) for each in everything}
+        for each in everything:
+            assert (each.resolved_at is None) == (each.resolution is None)
+            assert (each.resolution == "waived") == (each.waiver is not None)
+            if each.waiver and each.waiver.ended_at:
+                came_back = (each.resource.name, each.waiver.ended_at) in begins
+                assert came_back == (each.waiver.resolution is None)

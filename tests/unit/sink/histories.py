@@ -1,7 +1,7 @@
 """What is told of resources over time: verdicts as the evaluator would tell them. Tests nothing itself."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -167,3 +167,22 @@ def logs(draw: st.DrawFn) -> list[Record]:
     turns = draw(st.permutations([number for number, story in enumerate(stories) for _ in story]))
     waiting = [iter(story) for story in stories]
     return [next(waiting[turn]) for turn in turns]
+
+
+def standing(log: Iterable[Record]) -> dict[str, str]:
+    """`open` or `waived` for each key that violates after a log, in plain words."""
+    stands: dict[str, str] = {}
+    for record in log:
+        now = record.event.data if record.event else None
+        if not isinstance(now, Verdict):
+            continue
+        before = stands.pop(record.key, "")
+        if now.outcome is Outcome.ERROR:
+            said = "open" if before == "waived" and now.waived_before is None else before
+        elif is_violation(now.outcome, now.policy.mode):
+            said = "waived" if now.waiver else "open"
+        else:
+            said = ""
+        if said:
+            stands[record.key] = said
+    return stands

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.bus import Record
-from pipeline.events import Change, Event, Outcome, Verdict, Withdrawal, is_violation
+from pipeline.events import Change, Event, Outcome, Verdict, Withdrawal
 from sink.fold import Fold, fold
 from sink.rows import Row
 from sink.spans import Resolution
@@ -33,6 +33,7 @@ from tests.unit.sink.histories import (
     as_told,
     history,
     logs,
+    standing,
     withdrawn,
 )
 
@@ -242,19 +243,6 @@ def test_a_log_that_comes_again_from_its_beginning_leaves_the_same_rows(
     assert Tables().write(log[:seen]).write(log) == Tables().write(log)
 
 
-def _stands(told: Iterable[Verdict]) -> str:
-    """What a key has after these verdicts, in plain words."""
-    stands = ""
-    for each in told:
-        if each.outcome is Outcome.ERROR:
-            stands = "open" if stands == "waived" and each.waived_before is None else stands
-        elif is_violation(each.outcome, each.policy.mode):
-            stands = "waived" if each.waiver else "open"
-        else:
-            stands = ""
-    return stands
-
-
 def _stand(tables: Tables) -> dict[str, str]:
     """Likewise, as the rows have it. A key is never both."""
     found: dict[str, str] = {}
@@ -265,19 +253,11 @@ def _stand(tables: Tables) -> dict[str, str]:
     return found
 
 
-def _stories(log: Iterable[Record]) -> dict[str, list[Verdict]]:
-    stories: defaultdict[str, list[Verdict]] = defaultdict(list)
-    for record in log:
-        stories[record.key].append(_event(record)[2])
-    return stories
-
-
 @given(logs())
 def test_of_each_key_at_most_one_violation_is_open_or_waived_and_it_is_what_was_said(
     log: list[Record],
 ) -> None:
-    said = {key: _stands(story) for key, story in _stories(log).items()}
-    assert _stand(Tables().write(log)) == {key: stands for key, stands in said.items() if stands}
+    assert _stand(Tables().write(log)) == standing(log)
 
 
 @given(

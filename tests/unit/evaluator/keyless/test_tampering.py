@@ -23,6 +23,9 @@ from evaluator.images.signatures.simple_signing import plain_candidate
 from evaluator.policies.signatures import Signature
 from tests.unit.evaluator.keyless.conftest import World
 
+pytestmark = pytest.mark.filterwarnings("ignore:Parsed a serial number:UserWarning")
+"""A byte of a certificate's serial number may become one that cryptography warns of, and will refuse."""
+
 LOOKED_AT = {
     "dev.cosignproject.cosign/signature": ("log", "stamp"),
     "dev.sigstore.cosign/certificate": ("log", "stamp"),
