@@ -103,7 +103,8 @@ def _spans(service: str, url: str, stack: AsyncExitStack) -> Tracer:
         from pipeline.telemetry.spans import Spans  # an extra
     except ImportError as error:
         raise UsageError(
-            "traces (otlp_endpoint, OTEL_EXPORTER_OTLP_ENDPOINT) need an extra: pip install 'tocsin[tracing]'"
+            "traces (otlp_endpoint, OTEL_EXPORTER_OTLP_ENDPOINT) need an extra: "
+            "pip install '.[tracing]' in Tocsin's folder"
         ) from error
     spans = Spans(service, url)
     stack.push_async_callback(spans.close)

@@ -104,7 +104,9 @@ def _driver_of(url: URL) -> Iterator[None]:
     try:
         yield
     except (ImportError, NoSuchModuleError) as error:
-        raise UsageError(f"{shown(url)} needs a driver: pip install 'tocsin[postgres]'") from error
+        raise UsageError(
+            f"{shown(url)} needs a driver: pip install '.[postgres]' in Tocsin's folder"
+        ) from error
 
 
 def _set_transactions(engine: Engine, *, writes: bool) -> None:

@@ -32,7 +32,7 @@ def list_(
 ) -> None:
     """List the policies that are loaded, whether they work, and how often they are violated.
 
-    What is loaded is what `tocsin run`, or a `tocsin scan` with --db, read last.
+    What is loaded is what `tocsin run`, or a `tocsin scan` into this database (--db, TOCSIN_DB), read last.
 
     \b
     Examples:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import migrations
 from cli.doctor.check import Check, failed, ok
-from pipeline.errors import StoreError, TocsinError
+from pipeline.errors import StoreError, TocsinError, UsageError
 from pipeline.settings import Settings
 from sink import schema
 from sink.database import connect, file_of, parse_url, shown
@@ -37,7 +37,8 @@ async def check_database(settings: Settings) -> Check:
             except StoreError as error:
                 return failed(name, str(error), f"do what it says, or {_ANOTHER_DATABASE}")
     except TocsinError as error:
-        return failed(name, str(error), f"start it and let this user in, or {_ANOTHER_DATABASE}")
+        remedy = "do what it says" if isinstance(error, UsageError) else "start it and let this user in"
+        return failed(name, str(error), f"{remedy}, or {_ANOTHER_DATABASE}")
     newer = f", newer than this tocsin's {migrations.HEAD}, which may use it" if found.is_newer else ""
     return ok(name, f"{shown(url)}, schema {found.revision}{newer}")
 

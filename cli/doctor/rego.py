@@ -38,7 +38,7 @@ async def _check_engine(engines: Engines, engine: EngineName, settings: Settings
     try:
         found = f"{_PACKAGES[engine]} {version(_PACKAGES[engine])}"
     except PackageNotFoundError:
-        remedy = f"pip install 'tocsin[{engine.value}]'"
+        remedy = f"pip install '.[{engine.value}]' in Tocsin's folder"
         return failed(name, "not installed", remedy) if wanted else skipped(name, "not installed", remedy)
     problem = await _problem(engines, engine)
     if problem:

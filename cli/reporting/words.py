@@ -17,9 +17,7 @@ MINUS = "\u2212"
 NOTHING = "Nothing has been audited yet"
 CLEAN = "No open violations"
 NOTHING_OF_THIS = "Nothing is recorded of what was asked for"
-HOW_TO_BEGIN = (
-    "The database holds no resource and no violation: tocsin scan or tocsin run with --db fills it."
-)
+HOW_TO_BEGIN = "The database holds no resource and no violation: tocsin scan or tocsin run into it fills it."
 
 RESOLUTIONS = {
     "fixed": "fixed",

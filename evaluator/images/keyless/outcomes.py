@@ -19,5 +19,6 @@ class MissingExtraError(UnverifiableError):
     def __init__(self, error: ImportError) -> None:
         what = error.name or "a library"
         super().__init__(
-            f"{what} is not installed: pip install 'tocsin[{EXTRA}]' (for signatures without keys)"
+            f"{what} is not installed: pip install '.[{EXTRA}]' in Tocsin's folder "
+            "(for signatures without keys)"
         )

@@ -278,4 +278,4 @@ def test_without_the_extra_it_is_not_known_and_the_message_has_the_command(
     authority = world.authority(timestamps=world.ref, log=None) if more else world.authority()
     answer = world.verify(candidate, authority)
     assert isinstance(answer, Undecided)
-    assert "pip install 'tocsin[keyless]'" in answer.reason
+    assert "pip install '.[keyless]'" in answer.reason
