@@ -73,11 +73,12 @@ def test_a_database_that_somebody_locks_is_named(folder: Path) -> None:
     assert line == "database sqlite:///audit.db: locked by another process; is another tocsin writing to it?"
 
 
-def test_a_schema_that_a_later_release_made_is_left_as_it_is(folder: Path) -> None:
+def test_a_schema_that_a_later_release_made_for_none_before_it_is_left_as_it_is(folder: Path) -> None:
     assert _scan(folder, "sqlite:///audit.db").code == 0
     connection = sqlite3.connect(folder / "audit.db")
     try:
         connection.execute("UPDATE alembic_version SET version_num = '9999_the_future'")
+        connection.execute("UPDATE schema_compatibility SET oldest_revision = '9998'")
         connection.commit()
     finally:
         connection.close()
