@@ -15,13 +15,15 @@ from pipeline.errors import StoreError, UsageError
 from pipeline.events import Mode, Outcome, ResourceRef, Verdict
 from sink import schema
 from sink.database import connect, parse_url
+from sink.queries import orders
 from sink.queries.filters import Filter
+from sink.queries.groups import list_groups
 from sink.queries.model import Owner, Violation
 from sink.queries.policies import list_policies
 from sink.queries.reader import Reader
 from sink.queries.terms import terms
 from sink.queries.violations import detail, find_violations, list_history, list_violations
-from sink.queries.words import Sort, State
+from sink.queries.words import By, Sort, State
 from sink.rows import resolved, verdict_row, violation_row
 from sink.tables import policies, verdicts, violations
 from tests.unit.sink.histories import ERROR, PASS, START, Said, told, verdict
@@ -256,6 +258,13 @@ async def test_a_token_of_another_list_is_wrong_usage(reader: Reader) -> None:
     _, token = await list_violations(reader, Filter(), Sort.NEWEST, 3, list)
     with pytest.raises(UsageError, match="newest open"):
         await list_violations(reader, Filter(), Sort.POLICY, 3, list, start=token)
+
+
+async def test_a_token_of_groups_without_the_moments_of_its_first_page_is_wrong_usage(reader: Reader) -> None:
+    key = (START, "prod", "shop", "Pod", "web", "no-root")  # as earlier releases named it
+    old = orders.token((By.WORKLOAD, Sort.NEWEST, State.OPEN), key)
+    with pytest.raises(UsageError, match="--continue: expected what an earlier list named"):
+        await list_groups(reader, Filter(), By.WORKLOAD, Sort.NEWEST, 1, list, start=old)
 
 
 def policy_row(name: str, cluster: str = "prod", *, deleted: bool = False, **columns: Any) -> dict[str, Any]:
