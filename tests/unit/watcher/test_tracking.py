@@ -116,7 +116,7 @@ def test_a_path_that_is_not_there_hides_nothing_and_one_that_cannot_be_read_all_
     left.listed([PathProblem("d", Trouble.MISSING, "", True), PathProblem("e", Trouble.UNREADABLE, "", True)])
     assert (left.resources.gone, left.resources.kept) == (["c/1"], ["c/2"])
     assert left.policies.gone == ["c/1"]
-    assert left.failures.gone == []  # the one is there again, the other hidden
+    assert left.failures.gone == ["c/d#0"]  # whoever named it is told; the other is hidden
 
 
 def test_a_file_with_a_broken_document_keeps_its_objects_but_not_its_mended_failures() -> None:
