@@ -24,6 +24,11 @@ def reader_of(settings: Settings) -> AbstractAsyncContextManager[Reader]:
     return Reader.open(settings.db, settings.database_limits)
 
 
+def where_unnamed(settings: Settings) -> str:
+    """Where an answer is from, if nobody named the database: it may be another one than they think of."""
+    return "" if settings.db_given else f" in {shown(parse_url(settings.db))}"
+
+
 async def expect_recorded(reader: Reader, wanted: Filter) -> None:
     """Raise UsageError for a name that nothing recorded has: no answer would be taken for a good one."""
     unknown = await misspelt(reader, wanted)

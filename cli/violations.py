@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from cli.database import expect_recorded, reader_of
+from cli.database import expect_recorded, reader_of, where_unnamed
 from cli.invoke import reader_may_leave
 from cli.narrowing import Said, filter_of
 from cli.options import ListFormat, ShowFormat
@@ -52,7 +52,8 @@ async def list_(asked: Asked, by: By | None, *, exit_code: bool, db: str | None)
     wanted, start = filter_of(asked.said, now), asked.start
     rolled = output in _TABLES and wanted.state is State.OPEN
     by = by or (By.WORKLOAD if rolled else By.RESOURCE)
-    async with reader_of(load_settings(db=db)) as reader:
+    settings = load_settings(db=db)
+    async with reader_of(settings) as reader:
         await expect_recorded(reader, wanted)
         count, rest = 0, ""
         with reader_may_leave():
@@ -68,7 +69,7 @@ async def list_(asked: Asked, by: By | None, *, exit_code: bool, db: str | None)
                     reader, wanted, by, asked.sort, asked.limit,
                     lambda items: write_items(items, output, of_groups, sys.stdout), start=start,
                 )  # fmt: skip
-            _say(count, _noun(by, wanted.state), rest)
+            _say(count, _noun(by, wanted.state), rest, where_unnamed(settings))
             if wanted.state is State.OPEN:
                 _say_waived(*await count_waived(reader, wanted, now))
     return ExitCode.VIOLATIONS if count and exit_code else ExitCode.OK
@@ -87,10 +88,10 @@ def _noun(by: By, state: State) -> str:
             return f"namespace with {kind}violations"
 
 
-def _say(count: int, noun: str, rest: str) -> None:
+def _say(count: int, noun: str, rest: str, where: str) -> None:
     if not count:
         words = noun.rpartition("of ")[2].rpartition("with ")[2].removesuffix("s")
-        sys.stderr.write(f"No {words}s.\n")
+        sys.stderr.write(f"No {words}s{where}.\n")
     elif rest:
         sys.stderr.write(f"{_counted(count, noun)}: as many as --limit allows; more: --continue {rest}\n")
     elif sys.stderr.isatty():
@@ -197,15 +198,15 @@ async def history(asked: Asked, *, exit_code: bool, db: str | None) -> ExitCode:
     """Print spans of violation."""
     now = datetime.now(UTC)
     wanted = filter_of(asked.said, now)
-    shape = history_page.layout(now)
-    async with reader_of(load_settings(db=db)) as reader:
+    shape, settings = history_page.layout(now), load_settings(db=db)
+    async with reader_of(settings) as reader:
         await expect_recorded(reader, wanted)
         with reader_may_leave():
             count, rest = await list_history(
                 reader, wanted, asked.sort, asked.limit,
                 lambda items: write_items(items, asked.output, shape, sys.stdout), start=asked.start,
             )  # fmt: skip
-            _say(count, _noun(By.RESOURCE, wanted.state), rest)
+            _say(count, _noun(By.RESOURCE, wanted.state), rest, where_unnamed(settings))
     return ExitCode.VIOLATIONS if count and exit_code else ExitCode.OK
 
 

@@ -4,7 +4,7 @@ import re
 import sqlite3
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -89,6 +89,8 @@ async def connect(
 @contextmanager
 def connect_reader(url: URL, limits: DatabaseLimits | None = None) -> Iterator[Engine]:
     """Likewise, to read in threads: its connections are plain ones, as questions want them."""
+    with translated(url):
+        _try_file(url, writes=False)
     plain = url.set(drivername=_PLAIN_DRIVERS.get(url.drivername, url.drivername))
     with _driver_of(url):
         engine = create_engine(plain, connect_args=_connect_arguments(url, limits))
@@ -97,6 +99,9 @@ def connect_reader(url: URL, limits: DatabaseLimits | None = None) -> Iterator[E
         yield engine
     finally:
         engine.dispose()
+
+
+_TABLES = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name"
 
 
 @contextmanager
@@ -130,7 +135,13 @@ def _try_file(url: URL, *, writes: bool) -> None:
     if file is None or url.query:
         return
     if file.exists():
-        sqlite3.connect(file).close()
+        with closing(sqlite3.connect(file)) as connection:
+            names = [name for (name,) in connection.execute(_TABLES)]
+        if names and "alembic_version" not in names:
+            raise StoreError(
+                f"database {shown(url)} is not Tocsin's: it has other tables, such as {clip(names[0])}; "
+                "name another file"
+            )
     elif writes and file.parent.exists():  # else it may be about to be made
         try:
             tempfile.TemporaryFile(dir=file.parent).close()

@@ -1,7 +1,9 @@
 """Questions that are none get one clear line, exit code 2, and nothing is done."""
 
 import signal
+import sqlite3
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -136,3 +138,27 @@ def test_ctrl_c_while_a_command_starts_is_no_traceback(folder: Path) -> None:
         rest = process.stderr.read()
     assert process.returncode == -signal.SIGINT
     assert "Traceback" not in rest
+
+
+def test_a_file_of_another_program_is_left_alone(folder: Path) -> None:
+    other = folder / "other.db"
+    with closing(sqlite3.connect(other)) as connection:
+        connection.execute("CREATE TABLE bookmarks (url text)")
+    before = other.read_bytes()
+    said = (
+        "error: database sqlite:///other.db is not Tocsin's: it has other tables, such as bookmarks; "
+        "name another file"
+    )
+    for arguments in (("scan", "deploy"), ("db", "upgrade"), ("violations", "list")):
+        ran = tocsin(folder, *arguments, "--db", "sqlite:///other.db")
+        assert (ran.code, ran.errors) == (3, [said])
+    assert other.read_bytes() == before
+
+
+def test_an_empty_answer_of_a_database_that_nobody_named_says_which(tmp_path: Path) -> None:
+    database = tmp_path / "state" / "tocsin" / "tocsin.db"
+    assert tocsin(tmp_path, "db", "upgrade").code == 0
+    for command, said in (("list", "No open violations"), ("history", "No violations")):
+        assert tocsin(tmp_path, "violations", command).err == f"{said} in sqlite:///{database}.\n"
+        named = tocsin(tmp_path, "violations", command, "--db", f"sqlite:///{database}")
+        assert named.err == f"{said}.\n"
