@@ -9,7 +9,7 @@ from sink.queries.filters import Filter
 from sink.queries.reader import Reader
 from sink.queries.reading import page
 from sink.queries.terms import Term
-from sink.tables import policies, resources, violations
+from sink.tables import policies, resources, source_errors, violations
 
 
 async def misspelt(reader: Reader, wanted: Filter) -> list[str]:
@@ -21,7 +21,7 @@ async def misspelt(reader: Reader, wanted: Filter) -> list[str]:
 
 
 def _misspelt(connection: Connection, wanted: Filter) -> Iterator[str]:
-    clusters = (violations.c.cluster, resources.c.cluster, policies.c.cluster)
+    clusters = [table.c.cluster for table in (violations, resources, policies, source_errors)]
     for name in _names(wanted.clusters):
         if not any(_is_there(connection, column, name) for column in clusters):
             yield f"cluster {name!r}"

@@ -4,6 +4,7 @@ Not covered: platforms on which the limits of a worker do not hold.
 """
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -82,14 +83,20 @@ def test_a_file_that_is_no_database_fails(tmp_path: Path) -> None:
 
 
 def test_a_database_without_our_schema_says_how_to_get_it(tmp_path: Path) -> None:
-    with sqlite3.connect(tmp_path / "tocsin.db") as connection:
-        connection.execute("CREATE TABLE other (x)")
-    connection.close()
+    (tmp_path / "tocsin.db").touch()
     ran = _doctor(tmp_path, "--db", "sqlite:///tocsin.db")
     assert ran.code == 3
     assert "tocsin db upgrade" in _checks(ran)["database"]["found"]
     assert tocsin(tmp_path, "db", "upgrade", "--db", "sqlite:///tocsin.db").code == 0
     assert _doctor(tmp_path, "--db", "sqlite:///tocsin.db").code == 0
+
+
+def test_a_database_of_another_program_is_said_to_be_that(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "tocsin.db")) as connection:
+        connection.execute("CREATE TABLE other (x)")
+    ran = _doctor(tmp_path, "--db", "sqlite:///tocsin.db")
+    assert ran.code == 3
+    assert "is not Tocsin's" in _checks(ran)["database"]["found"]
 
 
 def test_a_password_is_not_shown(tmp_path: Path) -> None:
