@@ -124,11 +124,17 @@ def test_a_name_that_is_not_utf8_is_said_in_a_line(folder: Path, command: tuple[
     assert ran.stderr == b"error: 'shop\\udcff' is not UTF-8: write names and options in UTF-8\n"
 
 
+def _heed_ctrl_c() -> None:
+    """What a background job does not, nor what it starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_while_a_command_starts_is_no_traceback(folder: Path) -> None:
     with subprocess.Popen(
         [TOCSIN, "violations", "list", "--db", "sqlite:///audit.db"],
         cwd=folder, env={**environment(folder), "PYTHONVERBOSE": "1"},
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=_heed_ctrl_c,  # noqa: PLW1509 - one thread
     ) as process:  # fmt: skip
         assert process.stderr is not None
         for line in process.stderr:
