@@ -56,13 +56,16 @@ def parse_url(url: str) -> URL:
 
 
 def _no_password(url: str) -> str:
-    """A text that is no URL, without what may be a password in it."""
-    return re.sub(r"(?<=:)[^:@/]*(?=@)", "***", url)
+    """A text that is no URL, without what may be a password in it, whatever that is made of."""
+    hidden = re.sub(r"(?s)(?<=://)([^:/@]*):.*(?=@)", r"\1:***", url)
+    return re.sub(r"(?i)(password=)[^&]*", r"\1***", hidden)
 
 
 def shown(url: URL) -> str:
     """The URL as the user wrote it, without its password."""
-    return url.set(drivername=url.get_backend_name()).render_as_string(hide_password=True)
+    secret = [name for name in url.query if "password" in name.lower()]
+    plain = url.set(drivername=url.get_backend_name()).difference_update_query(secret)
+    return plain.render_as_string(hide_password=True)
 
 
 @asynccontextmanager

@@ -92,11 +92,28 @@ def test_a_database_that_would_be_gone_at_the_end_is_refused(folder: Path, url: 
     assert ran.errors == [said]
 
 
-def test_a_url_with_a_port_that_is_no_number_is_said_without_its_password(folder: Path) -> None:
-    ran = tocsin(folder, "violations", "list", "--db", "postgresql://u:secret@host:abc/x")
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://u:secret@host:abc/x", "postgresql://u:***@host:abc/x"),
+        ("postgresql://u:se:c/r@et@host:abc/x", "postgresql://u:***@host:abc/x"),
+        ("postgresql://host:abc/x?password=secret&a=1", "postgresql://host:abc/x?password=***&a=1"),
+    ],
+)
+def test_a_url_with_a_port_that_is_no_number_is_said_without_its_password(
+    folder: Path, url: str, shown: str
+) -> None:
+    ran = tocsin(folder, "violations", "list", "--db", url)
     assert ran.code == 2
-    said = f"error: database 'postgresql://u:***@host:abc/x': expected a URL such as {EXAMPLES}"
-    assert ran.errors == [said]
+    assert ran.errors == [f"error: database '{shown}': expected a URL such as {EXAMPLES}"]
+
+
+def test_a_password_in_the_query_of_a_url_is_not_shown(folder: Path) -> None:
+    ran = tocsin(folder, "violations", "list", "--db", "postgresql://127.0.0.1:1/x?user=u&password=secret")
+    assert ran.code == 3
+    assert len(ran.errors) == 1
+    assert "database postgresql://127.0.0.1:1/x?user=u: " in ran.err
+    assert "secret" not in ran.err
 
 
 def test_a_file_without_waivers_is_no_file_of_waivers(folder: Path) -> None:
