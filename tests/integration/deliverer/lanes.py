@@ -67,7 +67,7 @@ class Seen:
         self.kept.append(undelivered)
 
     async def standing(self, subscriber: Subscriber) -> Any:
-        raise NotImplementedError
+        raise AssertionError("a lane is told who gets events, and asks nobody")
 
     async def gone(self, subscriber: Subscriber, now: datetime) -> None:
         self.is_gone = True

@@ -244,8 +244,10 @@ async def test_memory_is_bounded_while_a_subscriber_hangs() -> None:
 
 
 async def test_halting_finishes_what_is_under_way() -> None:
+    answers = asyncio.Event()
+
     async def slow() -> web.StreamResponse:
-        await asyncio.sleep(0.2)
+        await answers.wait()
         return web.Response(status=200)
 
     log = Log(history(4, 1))
@@ -255,6 +257,7 @@ async def test_halting_finishes_what_is_under_way() -> None:
     ):
         await eventually(lambda: server.at_once == 4)
         running.halt.set()
+        answers.set()
     assert len(server.accepted) == 4
     assert log.committed == 4
 
